@@ -1,0 +1,20 @@
+"""Keras metrics over labelled rows."""
+
+from kerasface.metrics.confusion import MaskedBalancedAccuracy, MaskedConfusionMatrix
+from kerasface.metrics.masked import (
+    LabelledCount,
+    MaskedAccuracy,
+    MaskedLoss,
+    MaskedMeanAbsoluteError,
+    MaskedMetric,
+)
+
+__all__ = [
+    "LabelledCount",
+    "MaskedAccuracy",
+    "MaskedBalancedAccuracy",
+    "MaskedConfusionMatrix",
+    "MaskedLoss",
+    "MaskedMeanAbsoluteError",
+    "MaskedMetric",
+]

@@ -26,7 +26,7 @@ class MaskedExpectationError(MaskedMetric):
     """
 
     def __init__(self, low, high, bins=None, name="mean_absolute_error", dtype=None):
-        super().__init__(name=name, dtype=dtype)
+        super().__init__(None, name=name, dtype=dtype)
         self.low, self.high, self.bins = float(low), float(high), bins
 
     def values(self, y_true, y_pred):
@@ -38,4 +38,10 @@ class MaskedExpectationError(MaskedMetric):
         return ops.abs(value - truth)
 
     def get_config(self) -> dict:
-        return {**super().get_config(), "low": self.low, "high": self.high, "bins": self.bins}
+        config = super().get_config()
+        del config["fn"]
+        return {**config, "low": self.low, "high": self.high, "bins": self.bins}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config)

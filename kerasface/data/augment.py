@@ -1,0 +1,133 @@
+"""Augmentation of a batch by stateless TensorFlow operations, one resampling for all moves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import tensorflow as tf
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How pictures of a batch are changed; each change is drawn anew for each picture.
+
+    Args:
+        flip: probability of a mirrored picture.
+        shift: largest move along each axis, share of the picture's side.
+        scale: largest change of size, share: 0.1 draws from 0.9 to 1.1.
+        rotate: largest turn in degrees.
+        contrast: largest change of contrast, share.
+        brightness: largest change of brightness, share of 255.
+        grey: probability that a picture loses its colour, so that colour does not give away
+            which data set it is from.
+        erase: probability that a rectangle of 10 to 25 % of the area becomes grey.
+
+    Raises:
+        ValueError: a probability or share outside 0..1.
+    """
+
+    flip: float = 0.5
+    shift: float = 0.08
+    scale: float = 0.1
+    rotate: float = 8.0
+    contrast: float = 0.25
+    brightness: float = 0.1
+    grey: float = 0.5
+    erase: float = 0.25
+
+    def __post_init__(self):
+        for name, value in vars(self).items():
+            if not 0 <= value <= (180 if name == "rotate" else 1):
+                raise ValueError(f"{name} is out of its range. Received: {name}={value}")
+
+    def __call__(self, images, points, seed):
+        """Changed pictures and the points that move with them.
+
+        Args:
+            images: `(batch, height, width, 3)` uint8 or float, 0..255.
+            points: dict by name of `(batch, points, 2)` float32 in 0..1 with the order that
+                the points take in a mirrored picture: `(labels, mirror)`. May be empty.
+            seed: `(2,)` int; the same seed gives the same pictures.
+
+        Returns:
+            `(images, points)`: float32 of the same shape, and the dict of moved labels.
+        """
+        seeds = iter(tf.unstack(tf.random.experimental.stateless_split(seed, 9)))
+        images = tf.cast(images, tf.float32)
+        batch, height, width = tf.shape(images)[0], tf.shape(images)[1], tf.shape(images)[2]
+
+        def draw(low, high, shape=()):
+            return tf.random.stateless_uniform((batch, *shape), next(seeds), low, high)
+
+        mirrored = draw(0.0, 1.0) < self.flip
+        size = draw(1.0 - self.scale, 1.0 + self.scale)
+        angle = draw(-self.rotate, self.rotate) * (3.141592653589793 / 180.0)
+        move = draw(-self.shift, self.shift, (2,))
+        matrix = _output_to_input(mirrored, size, angle, move, height, width)
+        images = tf.raw_ops.ImageProjectiveTransformV3(
+            images=images,
+            transforms=matrix,
+            output_shape=tf.stack([height, width]),
+            fill_value=0.0,
+            interpolation="BILINEAR",
+            fill_mode="REFLECT",
+        )
+        moved = {
+            name: _move_points(labels, mirror, mirrored, size, angle, move)
+            for name, (labels, mirror) in points.items()
+        }
+        images = self._colours(images, draw)
+        images = self._erase(images, draw, height, width)
+        return tf.clip_by_value(images, 0.0, 255.0), moved
+
+    def _colours(self, images, draw):
+        def wide(x):
+            return x[:, None, None, None]
+
+        grey = tf.reduce_sum(images * [0.299, 0.587, 0.114], -1, keepdims=True)
+        images = tf.where(wide(draw(0.0, 1.0) < self.grey), grey + tf.zeros_like(images), images)
+        # Contrast and brightness are two columns of one draw.
+        change = draw(-1.0, 1.0, (2,))
+        mean = tf.reduce_mean(images, [1, 2, 3], keepdims=True)
+        images = mean + (images - mean) * (1.0 + wide(change[:, 0]) * self.contrast)
+        return images + wide(change[:, 1]) * (255.0 * self.brightness)
+
+    def _erase(self, images, draw, height, width):
+        if not self.erase:
+            return images
+        box = draw(0.0, 1.0, (5,))
+        area = 0.10 + 0.15 * box[:, 0]
+        ratio = tf.exp((box[:, 1] - 0.5) * 1.2)
+        tall, broad = tf.sqrt(area * ratio), tf.sqrt(area / ratio)
+        top, left = box[:, 2] * (1.0 - tall), box[:, 3] * (1.0 - broad)
+        y = (tf.cast(tf.range(height), tf.float32) + 0.5) / tf.cast(height, tf.float32)
+        x = (tf.cast(tf.range(width), tf.float32) + 0.5) / tf.cast(width, tf.float32)
+        rows = (y >= top[:, None]) & (y < (top + tall)[:, None])
+        columns = (x >= left[:, None]) & (x < (left + broad)[:, None])
+        inside = rows[:, :, None] & columns[:, None, :] & (box[:, 4] < self.erase)[:, None, None]
+        return tf.where(inside[..., None], 127.5, images)
+
+
+def _output_to_input(mirrored, size, angle, move, height, width):
+    """`(batch, 8)` projective transforms from output pixels to input pixels."""
+    side_y, side_x = tf.cast(height, tf.float32), tf.cast(width, tf.float32)
+    centre_x, centre_y = (side_x - 1.0) / 2.0, (side_y - 1.0) / 2.0
+    cos, sin = tf.cos(angle) / size, tf.sin(angle) / size
+    sign = tf.where(mirrored, -1.0, 1.0)
+    # output -> undo the move -> undo turn and size -> undo the mirror -> input
+    a0, a1, b0, b1 = sign * cos, sign * sin, -sin, cos
+    shift_x, shift_y = centre_x + move[:, 0] * side_x, centre_y + move[:, 1] * side_y
+    a2 = centre_x - a0 * shift_x - a1 * shift_y
+    b2 = centre_y - b0 * shift_x - b1 * shift_y
+    zero = tf.zeros_like(cos)
+    return tf.stack([a0, a1, a2, b0, b1, b2, zero, zero], axis=1)
+
+
+def _move_points(labels, mirror, mirrored, size, angle, move):
+    """Points `(batch, points, 2)` in 0..1 carried along by the same move."""
+    swapped = tf.gather(labels, tf.constant(mirror), axis=1) * [-1.0, 1.0] + [1.0, 0.0]
+    points = tf.where(mirrored[:, None, None], swapped, labels) - 0.5
+    cos, sin = (tf.cos(angle) * size)[:, None], (tf.sin(angle) * size)[:, None]
+    x = cos * points[..., 0] - sin * points[..., 1] + move[:, None, 0]
+    y = sin * points[..., 0] + cos * points[..., 1] + move[:, None, 1]
+    return tf.stack([x, y], axis=-1) + 0.5

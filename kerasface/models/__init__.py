@@ -1,0 +1,9 @@
+"""Trunks and the multi-task model (on `keras.ops` only)."""
+
+from kerasface.models.face_model import FaceModel
+from kerasface.models.resnet50 import resnet50
+from kerasface.models.small_resnet import small_resnet
+from kerasface.models.trunks import TRUNKS, build_trunk
+from kerasface.models.vgg16 import vgg16
+
+__all__ = ["TRUNKS", "FaceModel", "build_trunk", "resnet50", "small_resnet", "vgg16"]

@@ -1,0 +1,72 @@
+"""A small residual network for 48 x 48 faces: the student's trunk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import keras
+from keras import layers
+
+
+def small_resnet(
+    input_shape: tuple[int, int, int] = (48, 48, 3),
+    widths: Sequence[int] = (64, 128, 224),
+    blocks: Sequence[int] = (1, 1, 2),
+    stem: int = 32,
+    dropout: float = 0.0,
+    normalization: Callable[[], keras.layers.Layer] = layers.BatchNormalization,
+    name: str = "small_resnet",
+) -> keras.Model:
+    """Residual trunk of 1.95 million parameters at the default widths.
+
+    A 3 x 3 stem of stride 2, then groups of residual blocks (two 3 x 3 convolutions each);
+    every group after the first halves the map. No pooling in the stem: a face of 48 pixels
+    has no detail to spare.
+
+    Args:
+        input_shape: `(height, width, channels)`.
+        widths: channels of each group.
+        blocks: residual blocks of each group.
+        stem: channels of the stem.
+        dropout: share of pooled features dropped in training, default 0.
+        normalization: makes each normalisation layer. A layer with the variables of
+            `keras.layers.BatchNormalization` keeps weights interchangeable.
+        name: the model's name.
+
+    Returns:
+        A functional model, images `(batch, height, width, channels)` around -1..1 to pooled
+        features `(batch, widths[-1])`.
+
+    Raises:
+        ValueError: `widths` and `blocks` differ in length.
+
+    Reference:
+        He et al., "Deep residual learning for image recognition" (2016), with the basic
+        block; the stem and widths are ours.
+    """
+    if len(widths) != len(blocks):
+        raise ValueError(
+            "widths and blocks must be of one length. "
+            f"Received: widths={tuple(widths)}, blocks={tuple(blocks)}"
+        )
+
+    def convolve(x, filters, kernel, stride=1, activate=True):
+        x = layers.Conv2D(filters, kernel, stride, padding="same", use_bias=False)(x)
+        x = normalization()(x)
+        return layers.ReLU()(x) if activate else x
+
+    image = keras.Input(input_shape, name="image")
+    x = convolve(image, stem, 3, stride=2)
+    for group, (width, count) in enumerate(zip(widths, blocks, strict=True)):
+        for block in range(count):
+            stride = 2 if group and not block else 1
+            shortcut = x
+            if stride > 1 or x.shape[-1] != width:
+                shortcut = convolve(x, width, 1, stride, activate=False)
+            x = convolve(x, width, 3, stride)
+            x = convolve(x, width, 3, activate=False)
+            x = layers.ReLU()(layers.Add()([x, shortcut]))
+    x = layers.GlobalAveragePooling2D(name="features")(x)
+    if dropout:
+        x = layers.Dropout(dropout)(x)
+    return keras.Model(image, x, name=name)

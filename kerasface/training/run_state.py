@@ -1,0 +1,97 @@
+"""A run's folder: where it stands, so that a killed run goes on as if never stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from importlib.metadata import version
+from pathlib import Path
+
+import keras
+
+
+class RunState(keras.callbacks.Callback):
+    """Keeps weights, optimiser and epoch after each epoch, and brings them back.
+
+    The files of an epoch are written under a temporary name and renamed, then `state.json`
+    points to them, so a kill at any moment leaves the last whole state. With batches that are
+    a function of the step (`kerasface.data.mix`) a resumed run on one machine ends
+    with the weights of an unbroken one.
+
+    Args:
+        folder: the run's folder; made if it is not there.
+        config: JSON-safe settings of the run, written once and compared on resuming.
+        every: epochs between two saves, default 1.
+
+    Raises:
+        ValueError: the folder holds a run of other settings.
+
+    Example:
+
+        state = RunState("runs/teacher", config)
+        first = state.restore(model)
+        data = mix(sets, per_batch, tasks, first_step=first * steps)
+        model.fit(data, initial_epoch=first, epochs=40, steps_per_epoch=steps, callbacks=[state])
+    """
+
+    def __init__(self, folder: str | Path, config: dict, every: int = 1):
+        super().__init__()
+        self.folder, self.every = Path(folder), int(every)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        written = self.folder / "config.json"
+        config = json.loads(json.dumps(config))
+        if written.exists():
+            before = json.loads(written.read_text())["config"]
+            changed = sorted(k for k in {*before, *config} if before.get(k) != config.get(k))
+            if changed:
+                raise ValueError(
+                    f"{self.folder} holds a run of other settings; take another folder or "
+                    f"remove it. Received: different {', '.join(changed)}"
+                )
+        else:
+            _replace_text(written, json.dumps({"config": config, **_versions()}, indent=2))
+
+    @property
+    def epoch(self) -> int:
+        """Epochs that are finished and saved."""
+        state = self.folder / "state.json"
+        return json.loads(state.read_text())["epoch"] if state.exists() else 0
+
+    def restore(self, model: keras.Model) -> int:
+        """Load weights and optimiser of a compiled model; returns the epoch to go on with."""
+        epoch = self.epoch
+        if epoch:
+            if not model.optimizer.built:
+                model.optimizer.build(model.trainable_variables)
+            model.load_weights(self._weights(epoch))
+        return epoch
+
+    def _weights(self, epoch: int) -> Path:
+        return self.folder / f"epoch-{epoch:04d}.weights.h5"
+
+    def on_epoch_end(self, epoch, logs=None):
+        done = epoch + 1
+        with (self.folder / "history.jsonl").open("a") as history:
+            numbers = {name: float(value) for name, value in (logs or {}).items()}
+            history.write(json.dumps({"epoch": done, **numbers}) + "\n")
+        if done % self.every and done != self.params.get("epochs"):
+            return
+        unfinished = self.folder / "unfinished.weights.h5"
+        self.model.save_weights(unfinished)
+        os.replace(unfinished, self._weights(done))
+        before = self.epoch
+        _replace_text(self.folder / "state.json", json.dumps({"epoch": done}))
+        if before and before != done:
+            self._weights(before).unlink(missing_ok=True)
+
+
+def _replace_text(path: Path, text: str) -> None:
+    unfinished = path.with_name(path.name + ".part")
+    unfinished.write_text(text + "\n")
+    os.replace(unfinished, path)
+
+
+def _versions() -> dict:
+    names = ("keras", "tensorflow", "numpy")
+    return {"versions": {"python": platform.python_version(), **{n: version(n) for n in names}}}

@@ -21,9 +21,11 @@ class Augmentation:
         grey: probability that a picture loses its colour, so that colour does not give away
             which data set it is from.
         erase: probability that a rectangle of 10 to 25 % of the area becomes grey.
+        size: side of the pictures that come out, or None for the side that went in. Training
+            begins well on smaller pictures, at a fraction of the cost.
 
     Raises:
-        ValueError: a probability or share outside 0..1.
+        ValueError: a probability or share outside 0..1, or a size below 1.
     """
 
     flip: float = 0.5
@@ -34,10 +36,13 @@ class Augmentation:
     brightness: float = 0.1
     grey: float = 0.5
     erase: float = 0.25
+    size: int | None = None
 
     def __post_init__(self):
+        if self.size is not None and self.size < 1:
+            raise ValueError(f"size must be 1 or more. Received: size={self.size}")
         for name, value in vars(self).items():
-            if not 0 <= value <= (180 if name == "rotate" else 1):
+            if name != "size" and not 0 <= value <= (180 if name == "rotate" else 1):
                 raise ValueError(f"{name} is out of its range. Received: {name}={value}")
 
     def __call__(self, images, points, seed):
@@ -50,11 +55,13 @@ class Augmentation:
             seed: `(2,)` int; the same seed gives the same pictures.
 
         Returns:
-            `(images, points)`: float32 of the same shape, and the dict of moved labels.
+            `(images, points)`: float32 `(batch, height, width, 3)`, height and width being
+            `size` where that is given, and the dict of moved labels.
         """
         seeds = iter(tf.unstack(tf.random.experimental.stateless_split(seed, 9)))
         images = tf.cast(images, tf.float32)
         batch, height, width = tf.shape(images)[0], tf.shape(images)[1], tf.shape(images)[2]
+        out = (height, width) if self.size is None else (self.size, self.size)
 
         def draw(low, high, shape=()):
             return tf.random.stateless_uniform((batch, *shape), next(seeds), low, high)
@@ -63,11 +70,11 @@ class Augmentation:
         size = draw(1.0 - self.scale, 1.0 + self.scale)
         angle = draw(-self.rotate, self.rotate) * (3.141592653589793 / 180.0)
         move = draw(-self.shift, self.shift, (2,))
-        matrix = _output_to_input(mirrored, size, angle, move, height, width)
+        matrix = _output_to_input(mirrored, size, angle, move, (height, width), out)
         images = tf.raw_ops.ImageProjectiveTransformV3(
             images=images,
             transforms=matrix,
-            output_shape=tf.stack([height, width]),
+            output_shape=tf.stack(out),
             fill_value=0.0,
             interpolation="BILINEAR",
             fill_mode="REFLECT",
@@ -77,7 +84,7 @@ class Augmentation:
             for name, (labels, mirror) in points.items()
         }
         images = self._colours(images, draw)
-        images = self._erase(images, draw, height, width)
+        images = self._erase(images, draw, *out)
         return tf.clip_by_value(images, 0.0, 255.0), moved
 
     def _colours(self, images, draw):
@@ -108,19 +115,22 @@ class Augmentation:
         return tf.where(inside[..., None], 127.5, images)
 
 
-def _output_to_input(mirrored, size, angle, move, height, width):
+def _output_to_input(mirrored, size, angle, move, inside, outside):
     """`(batch, 8)` projective transforms from output pixels to input pixels."""
-    side_y, side_x = tf.cast(height, tf.float32), tf.cast(width, tf.float32)
-    centre_x, centre_y = (side_x - 1.0) / 2.0, (side_y - 1.0) / 2.0
+    in_y, in_x = (tf.cast(side, tf.float32) for side in inside)
+    out_y, out_x = (tf.cast(side, tf.float32) for side in outside)
     cos, sin = tf.cos(angle) / size, tf.sin(angle) / size
     sign = tf.where(mirrored, -1.0, 1.0)
-    # output -> undo the move -> undo turn and size -> undo the mirror -> input
+    # In shares of the side, around the centre: undo the move, then turn and size, then the mirror.
     a0, a1, b0, b1 = sign * cos, sign * sin, -sin, cos
-    shift_x, shift_y = centre_x + move[:, 0] * side_x, centre_y + move[:, 1] * side_y
-    a2 = centre_x - a0 * shift_x - a1 * shift_y
-    b2 = centre_y - b0 * shift_x - b1 * shift_y
+    a2, b2 = -a0 * move[:, 0] - a1 * move[:, 1], -b0 * move[:, 0] - b1 * move[:, 1]
+    # A pixel's centre lies half a pixel inside: share = (pixel + 0.5) / side - 0.5.
+    middle_x, middle_y = 0.5 / out_x - 0.5, 0.5 / out_y - 0.5
+    a2 = (a2 + a0 * middle_x + a1 * middle_y + 0.5) * in_x - 0.5
+    b2 = (b2 + b0 * middle_x + b1 * middle_y + 0.5) * in_y - 0.5
     zero = tf.zeros_like(cos)
-    return tf.stack([a0, a1, a2, b0, b1, b2, zero, zero], axis=1)
+    scaled = [a0 * in_x / out_x, a1 * in_x / out_y, a2, b0 * in_y / out_x, b1 * in_y / out_y, b2]
+    return tf.stack([*scaled, zero, zero], axis=1)
 
 
 def _move_points(labels, mirror, mirrored, size, angle, move):

@@ -24,7 +24,7 @@ def vgg16(
     one pixel. Each convolution is followed by batch normalisation, which the paper predates.
 
     Args:
-        input_shape: `(height, width, channels)`, both sides at least 16.
+        input_shape: `(height, width, channels)`, sides at least 16 or None for any.
         width: factor of every number of channels; 1 has 14.7 million parameters, 0.5 has 3.7.
         dropout: share of pooled features dropped in training, default 0.
         normalization: makes each normalisation layer.
@@ -40,7 +40,8 @@ def vgg16(
     Reference:
         Simonyan, Zisserman, "Very deep convolutional networks" (2015), table 1, D.
     """
-    if int(64 * width) < 1 or min(input_shape[:2]) < 16:
+    sides = [side for side in input_shape[:2] if side is not None]
+    if int(64 * width) < 1 or min(sides, default=16) < 16:
         raise ValueError(
             "width must leave a channel and sides be 16 or more. "
             f"Received: width={width}, input_shape={input_shape}"

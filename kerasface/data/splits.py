@@ -1,28 +1,10 @@
-"""Splits that anyone can make again: by hash of a name, by subject, and without leaks.
-
-Equal pictures on both sides of a split make a score look better than it is, so rows of the
-training split whose file is byte-identical to a held-out one, or nearly the same to the eye, are
-dropped from *training*; the held-out side is never touched.
-"""
+"""Splits that anyone can make again: by the hash of a name, and by subject."""
 
 import hashlib
-import os
-from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-
-import numpy as np
-from PIL import Image
-
-from kerasface.data.decode import ImageError, decode_image
-from kerasface.data.table import FaceRow, ReadReport
+from collections.abc import Iterable
 
 BUCKETS = 10
 VALIDATION_BUCKET = 1
-HASH_SIDE = 8  # 8 x 8 low frequencies = 64 bits
-HASH_INPUT = 32
-BAD_HASH = np.uint64(0)
-CHUNK_ROWS = 256
 
 
 def sha1_bucket(name: str, buckets: int = BUCKETS) -> int:
@@ -37,7 +19,7 @@ def sha1_bucket(name: str, buckets: int = BUCKETS) -> int:
 
 
 def sha1_split(name: str) -> str:
-    """"validation" for one name in ten, by its hash, else "train"."""
+    """ "validation" for one name in ten, by its hash, else "train"."""
     return "validation" if sha1_bucket(name) == VALIDATION_BUCKET else "train"
 
 
@@ -63,151 +45,3 @@ def subject_folds(subjects: Iterable[str], folds: int = 10) -> dict[str, int]:
         raise ValueError(f"folds must be at least 2. Received: folds={folds}")
     ordered = sorted(set(subjects), key=lambda name: hashlib.sha1(name.encode()).hexdigest())
     return {name: place % folds for place, name in enumerate(ordered)}
-
-
-def file_digests(root: Path, names: Sequence[str], workers: int | None = None) -> list[str]:
-    """sha1 of the content of each file, "" where it cannot be read."""
-
-    def digest(name: str) -> str:
-        try:
-            return hashlib.sha1((root / name).read_bytes()).hexdigest()
-        except OSError:
-            return ""
-
-    with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
-        return list(pool.map(digest, names, chunksize=256))
-
-
-def drop_identical(
-    rows: Sequence[FaceRow], digests: Sequence[str], report: ReadReport, task: str
-) -> list[FaceRow]:
-    """Drops training rows whose file is byte-identical to one of another split.
-
-    Args:
-        rows: all rows of a set.
-        digests: hash of each row's file or pixels, "" for unknown (never a copy).
-        report: gains the drops, and a note on copies that contradict each other on `task`.
-        task: name of the label by which copies are compared.
-
-    Returns:
-        The rows that stay, in order.
-    """
-    held_out: dict[str, set] = {}
-    groups: dict[str, list] = {}
-    for row, digest in zip(rows, digests, strict=True):
-        if digest:
-            groups.setdefault(digest, []).append(row.labels.get(task))
-            if row.split != "train":
-                held_out.setdefault(digest, set()).add(row.labels.get(task))
-    kept, dropped, other_label = [], [], 0
-    for row, digest in zip(rows, digests, strict=True):
-        if row.split == "train" and digest in held_out:
-            name = row.image if isinstance(row.image, str) else f"pixels {digest[:12]}"
-            report.skip("byte-identical to a held-out picture", name)
-            dropped.append(name)
-            other_label += row.labels.get(task) not in held_out[digest]
-        else:
-            kept.append(row)
-    repeated = [labels for labels in groups.values() if len(labels) > 1]
-    report.lists["byte-identical to a held-out picture"] = dropped
-    report.note(
-        f"{len(repeated)} groups of identical pictures, "
-        f"{sum(len(set(labels)) > 1 for labels in repeated)} with contradicting {task}; "
-        f"{other_label} of the {len(dropped)} dropped copies had another {task}"
-    )
-    return kept
-
-
-def perceptual_hash(pixels: np.ndarray) -> np.uint64:
-    """64-bit hash of what a picture looks like: the signs of its lowest frequencies.
-
-    The picture is made grey, 32 x 32, cosine transformed; a bit says whether one of the lowest
-    8 x 8 coefficients lies above their median. Near-equal pictures differ in few bits.
-
-    Args:
-        pixels: uint8 array of shape `(height, width)` or `(height, width, 3)`.
-    """
-    grey = Image.fromarray(pixels).convert("L")
-    small = np.asarray(grey.resize((HASH_INPUT, HASH_INPUT), Image.Resampling.BOX), np.float64)
-    basis = _cosines()
-    low = (basis @ small @ basis.T).ravel()
-    bits = low > np.median(low)
-    return np.packbits(bits).view(">u8")[0].astype(np.uint64)
-
-
-def perceptual_hashes(
-    root: Path, names: Sequence[str], workers: int | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Perceptual hashes of many files, with threads.
-
-    Returns:
-        uint64 hashes `(n,)` and a bool array `(n,)` that is False where a file did not decode.
-    """
-
-    def work(name: str) -> tuple[np.uint64, bool]:
-        try:
-            return perceptual_hash(decode_image(root / name, mode="L")), True
-        except ImageError:
-            return BAD_HASH, False
-
-    with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
-        pairs = list(pool.map(work, names, chunksize=256))
-    return (
-        np.array([value for value, _ in pairs], np.uint64),
-        np.array([good for _, good in pairs], bool),
-    )
-
-
-def near_pairs(first: np.ndarray, second: np.ndarray, max_bits: int) -> list[tuple[int, int, int]]:
-    """Pairs of hashes that differ in at most `max_bits` bits.
-
-    Args:
-        first: uint64 `(n,)`.
-        second: uint64 `(m,)`.
-        max_bits: largest Hamming distance, 0 to 64.
-
-    Returns:
-        `(index in first, index in second, bits that differ)`, by index. Memory O(m).
-
-    Example:
-
-    >>> near_pairs(np.array([0, 255], np.uint64), np.array([1], np.uint64), 2)
-    [(0, 0, 1)]
-    """
-    found = []
-    for start in range(0, len(first), CHUNK_ROWS):
-        bits = np.bitwise_count(first[start : start + CHUNK_ROWS, None] ^ second[None])
-        for row, column in np.argwhere(bits <= max_bits):
-            found.append((start + int(row), int(column), int(bits[row, column])))
-    return found
-
-
-def drop_near_duplicates(
-    rows: Sequence[FaceRow], root: Path, report: ReadReport, max_bits: int
-) -> list[FaceRow]:
-    """Drops training rows that look nearly the same as a held-out row (rows with paths only).
-
-    The pairs are listed in `report.lists["near-duplicate of a held-out picture"]`, one
-    `training name<TAB>held-out name<TAB>bits` each.
-
-    Returns:
-        The rows that stay, in order.
-    """
-    hashes, good = perceptual_hashes(root, [row.image for row in rows])
-    train = [i for i, row in enumerate(rows) if row.split == "train" and good[i]]
-    held = [i for i, row in enumerate(rows) if row.split != "train" and good[i]]
-    pairs = near_pairs(hashes[train], hashes[held], max_bits)
-    lines = [f"{rows[train[a]].image}\t{rows[held[b]].image}\t{bits}" for a, b, bits in pairs]
-    dropped = {train[a] for a, _, _ in pairs}
-    for index in sorted(dropped):
-        report.skip("near-duplicate of a held-out picture", rows[index].image)
-    report.lists["near-duplicate of a held-out picture"] = lines
-    report.note(f"{len(pairs)} near-duplicate pairs across the split (at most {max_bits} bits)")
-    return [row for index, row in enumerate(rows) if index not in dropped]
-
-
-def _cosines() -> np.ndarray:
-    """The lowest 8 rows of the type-II cosine transform of 32 samples, `(8, 32)`."""
-    frequency = np.arange(HASH_SIDE)[:, None]
-    place = np.arange(HASH_INPUT)[None] + 0.5
-    return np.cos(np.pi * frequency * place / HASH_INPUT)

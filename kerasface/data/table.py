@@ -87,7 +87,8 @@ class ReadReport:
             start = f"{reason}: "
             shown = [text[len(start) :] for text in self.examples if text.startswith(start)]
             more = ", ..." if shown and count > len(shown) else ""
-            lines.append(f"  {count} x {reason}" + (f" ({', '.join(shown)}{more})" if shown else ""))
+            some = f" ({', '.join(shown)}{more})" if shown else ""
+            lines.append(f"  {count} x {reason}{some}")
         lines.extend(f"  note: {text}" for text in self.notes)
         return "\n".join(lines)
 

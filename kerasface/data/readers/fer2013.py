@@ -3,14 +3,16 @@
 import os
 from pathlib import Path
 
+from kerasface.data.decode import ImageError, decode_image
+from kerasface.data.duplicates import drop_identical, file_digests
 from kerasface.data.readers.folders import pictures, set_folder
 from kerasface.data.readers.vocabulary import EXPRESSIONS, expression
-from kerasface.data.splits import drop_identical, file_digests
 from kerasface.data.table import FaceRow, FaceTable, ReadReport
 
 DOMAIN = "fer2013"
 SPLIT_FOLDERS = {"train": "train", "validation": "validation", "test": "test"}
 NEAR_PRIVATE = "near_duplicates_of_PrivateTest.txt"
+SMALL_BYTES = 500  # a blank 48 x 48 JPEG takes 359 to 457 bytes, the smallest face here 568
 
 
 def read_fer2013(
@@ -59,6 +61,10 @@ def read_fer2013(
     if drop_copies:
         digests = file_digests(folder, [row.image for row in rows])
         rows = drop_identical(rows, digests, report, "expression")
+    blank = _blank_pictures(folder, rows)
+    if blank:
+        report.note(f"{len(blank)} blank pictures were kept ({', '.join(blank[:3])})")
+        report.lists["blank picture"] = blank
     report.read = len(rows)
     return FaceTable(folder, rows, report)
 
@@ -70,3 +76,18 @@ def near_private_names(folder: Path) -> frozenset[str]:
         return frozenset()
     lines = listing.read_text().splitlines()
     return frozenset(line.strip().removeprefix("fer2013/") for line in lines if line.strip())
+
+
+def _blank_pictures(folder: Path, rows: list[FaceRow]) -> list[str]:
+    """Pictures of one grey; only tiny files are decoded, as nothing compresses like nothing."""
+    blank = []
+    for row in rows:
+        if (folder / row.image).stat().st_size > SMALL_BYTES:
+            continue
+        try:
+            pixels = decode_image(folder / row.image, mode="L")
+        except ImageError:
+            continue  # reported when the table is decoded
+        if pixels.min() == pixels.max():
+            blank.append(row.image)
+    return blank

@@ -3,12 +3,14 @@
 import os
 import re
 
+from kerasface.data.duplicates import drop_near_duplicates
 from kerasface.data.readers.folders import pictures, set_folder
 from kerasface.data.readers.vocabulary import GENDERS, RACES
-from kerasface.data.splits import drop_near_duplicates, sha1_split
+from kerasface.data.splits import sha1_split
 from kerasface.data.table import FaceRow, FaceTable, ReadReport
 
 DOMAIN = "utkface"
+DEFAULT_FOLDER = "UTKFace"
 NAME = re.compile(r"(\d{1,3})_(\d)_(\d)_(\d+)\.?jpg(\.chip\.jpg)?$")
 OLDEST = 116  # the largest age in the set's own description
 NEAR_BITS = 4  # of 64; finds near-equal pairs and none that merely look alike
@@ -36,9 +38,9 @@ def read_utkface(root: str | os.PathLike, *, drop_near: bool = True) -> FaceTabl
     Raises:
         FileNotFoundError: no such folder.
     """
-    folder = set_folder(root, "UTKFace", "utkface", ".")
-    for inner in ("UTKFace", "utkface"):
-        folder = folder / inner if (folder / inner).is_dir() else folder
+    folder = set_folder(root, ".")
+    if (folder / DEFAULT_FOLDER).is_dir():
+        folder = folder / DEFAULT_FOLDER
     report = ReadReport(f"UTKFace ({folder})")
     rows = []
     for path in pictures(folder):

@@ -1,5 +1,8 @@
 """Keras layers; each on `keras.ops` only."""
 
+from kerasface.layers.domain_discriminator import DomainDiscriminator
+from kerasface.layers.gradient_reversal import GradientReversal
 from kerasface.layers.multi_task_heads import MultiTaskHeads
+from kerasface.layers.unit_length import UnitLength
 
-__all__ = ["MultiTaskHeads"]
+__all__ = ["DomainDiscriminator", "GradientReversal", "MultiTaskHeads", "UnitLength"]

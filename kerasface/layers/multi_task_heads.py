@@ -27,6 +27,7 @@ class MultiTaskHeads(keras.layers.Layer):
 
     Call arguments:
         features: `(batch, dim)` float tensor from the trunk.
+        training: bool or None, passed to the heads.
 
     Returns:
         dict from task name to a float32 tensor `(batch, output_size)`.
@@ -62,22 +63,21 @@ class MultiTaskHeads(keras.layers.Layer):
     def head(self, task):
         """Returns the layer of `task`; raises `KeyError` naming the tasks there are."""
         if task not in self.task_names:
-            raise KeyError(f"No head for this task; there are {self.task_names}. Received: {task!r}")
+            raise KeyError(
+                f"No head for this task; there are {self.task_names}. Received: {task!r}"
+            )
         return getattr(self, f"{task}_head")
 
     def build(self, input_shape):
         for task in self.task_names:
             self.head(task).build(input_shape)
 
-    def call(self, features):
-        return {
-            task: ops.cast(self.head(task)(features), "float32") for task in self.task_names
-        }
+    def call(self, features, training=None):
+        # Keras hands `training` down to the heads that take it.
+        return {task: ops.cast(self.head(task)(features), "float32") for task in self.task_names}
 
     def compute_output_shape(self, input_shape):
-        return {
-            task: self.head(task).compute_output_shape(input_shape) for task in self.task_names
-        }
+        return {task: self.head(task).compute_output_shape(input_shape) for task in self.task_names}
 
     def get_config(self):
         heads = {

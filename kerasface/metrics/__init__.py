@@ -1,6 +1,7 @@
 """Keras metrics over labelled rows."""
 
 from kerasface.metrics.confusion import MaskedBalancedAccuracy, MaskedConfusionMatrix
+from kerasface.metrics.expectation_error import MaskedExpectationError
 from kerasface.metrics.masked import (
     LabelledCount,
     MaskedAccuracy,
@@ -14,6 +15,7 @@ __all__ = [
     "MaskedAccuracy",
     "MaskedBalancedAccuracy",
     "MaskedConfusionMatrix",
+    "MaskedExpectationError",
     "MaskedLoss",
     "MaskedMeanAbsoluteError",
     "MaskedMetric",

@@ -1,5 +1,33 @@
 """Pure tensor functions on `keras.ops`: no state, no Keras objects, shapes in every docstring."""
 
+from kerasface.ops.distances import (
+    angular_distances,
+    distance_function,
+    euclidean_distances,
+    safe_sqrt,
+    squared_distances,
+    unit_length,
+)
+from kerasface.ops.expectation import bin_centres, expectation, normal_target
 from kerasface.ops.masking import as_mask, labelled_weights, masked_mean, row_mask
+from kerasface.ops.reversal import reverse_gradient
+from kerasface.ops.triplets import hard_triplet_loss, semi_hard_triplet_loss
 
-__all__ = ["as_mask", "labelled_weights", "masked_mean", "row_mask"]
+__all__ = [
+    "angular_distances",
+    "as_mask",
+    "bin_centres",
+    "distance_function",
+    "euclidean_distances",
+    "expectation",
+    "hard_triplet_loss",
+    "labelled_weights",
+    "masked_mean",
+    "normal_target",
+    "reverse_gradient",
+    "row_mask",
+    "safe_sqrt",
+    "semi_hard_triplet_loss",
+    "squared_distances",
+    "unit_length",
+]

@@ -1,0 +1,17 @@
+"""Keras losses."""
+
+from kerasface.losses.identity_loss import IdentityLoss
+from kerasface.losses.label_distribution import LabelDistributionLoss
+from kerasface.losses.scaled_error import ScaledAbsoluteError
+from kerasface.losses.soft_targets import SoftTargetCrossentropy
+from kerasface.losses.triplet_hard import TripletHardLoss
+from kerasface.losses.triplet_semi_hard import TripletSemiHardLoss
+
+__all__ = [
+    "IdentityLoss",
+    "LabelDistributionLoss",
+    "ScaledAbsoluteError",
+    "SoftTargetCrossentropy",
+    "TripletHardLoss",
+    "TripletSemiHardLoss",
+]

@@ -1,0 +1,59 @@
+"""Faces from files to batches: readers, safe decoding, splits, prepared sets, mixing, synthesis.
+
+Everything is imported when it is first asked for, so that reading a table does not cost the
+import of TensorFlow. A new public name is one line in `_HOME` (name: module it lives in).
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+_HOME = {
+    # a face, a data set, and what its reader left out
+    "FaceRow": "table",
+    "FaceTable": "table",
+    "ReadReport": "table",
+    # readers
+    "READERS": "readers",
+    "read": "readers",
+    "FacePair": "readers.lfw_pairs",
+    "read_lfw_pairs": "readers.lfw_pairs",
+    # pixels
+    "ImageError": "decode",
+    "decode_image": "decode",
+    "decode_row": "decode",
+    "decode_all": "decode",
+    # splits without leaks
+    "sha1_bucket": "splits",
+    "sha1_split": "splits",
+    "subject_folds": "splits",
+    "drop_identical": "duplicates",
+    "drop_near_duplicates": "duplicates",
+    "near_pairs": "duplicates",
+    "perceptual_hash": "duplicates",
+    # training sets
+    "PreparedSet": "prepared",
+    "mix": "mixing",
+    "arrays": "batches",
+    "Augmentation": "augment",
+    # the one crop
+    "crop_box": "template",
+    "crop_from_box": "template",
+    "crop_from_points": "template",
+    # procedural faces
+    "synthetic_set": "synthetic",
+}
+
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str):
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -19,6 +19,7 @@ from kerasface.data.table import FaceRow, ReadReport
 
 HASH_SIDE = 8  # 8 x 8 low frequencies = 64 bits
 HASH_INPUT = 32
+ROUNDING = 6  # decimals; coefficients that are 0 must not become bits of rounding noise
 BAD_HASH = np.uint64(0)
 CHUNK_ROWS = 256
 COPY = "byte-identical to a held-out picture"
@@ -96,7 +97,7 @@ def perceptual_hash(pixels: np.ndarray) -> np.uint64:
     grey = Image.fromarray(pixels).convert("L")
     small = np.asarray(grey.resize((HASH_INPUT, HASH_INPUT), Image.Resampling.BOX), np.float64)
     basis = _cosines()
-    low = (basis @ small @ basis.T).ravel()
+    low = np.round(basis @ small @ basis.T, ROUNDING).ravel()
     bits = low > np.median(low)
     return np.packbits(bits).view(">u8")[0].astype(np.uint64)
 
@@ -124,51 +125,68 @@ def perceptual_hashes(
     )
 
 
-def near_pairs(first: np.ndarray, second: np.ndarray, max_bits: int) -> list[tuple[int, int, int]]:
-    """Pairs of hashes that differ in at most `max_bits` bits.
+def near_pairs(hashes: np.ndarray, max_bits: int) -> list[tuple[int, int, int]]:
+    """Pairs of hashes that differ in at most `max_bits` bits; O(n^2) time, O(n) memory.
 
     Args:
-        first: uint64 `(n,)`.
-        second: uint64 `(m,)`.
+        hashes: uint64 `(n,)`.
         max_bits: largest Hamming distance, 0 to 64.
 
     Returns:
-        `(index in first, index in second, bits that differ)`, by index. Memory O(m).
+        `(i, j, bits that differ)` with `i < j`, in order.
 
     Example:
 
-    >>> near_pairs(np.array([0, 255], np.uint64), np.array([1], np.uint64), 2)
-    [(0, 0, 1)]
+    >>> near_pairs(np.array([0, 255, 1], np.uint64), 2)
+    [(0, 2, 1)]
     """
     found = []
-    for start in range(0, len(first), CHUNK_ROWS):
-        bits = np.bitwise_count(first[start : start + CHUNK_ROWS, None] ^ second[None])
+    for start in range(0, len(hashes), CHUNK_ROWS):
+        block, others = hashes[start : start + CHUNK_ROWS], hashes[start:]
+        bits = np.bitwise_count(block[:, None] ^ others[None])
         for row, column in np.argwhere(bits <= max_bits):
-            found.append((start + int(row), int(column), int(bits[row, column])))
+            if row < column:
+                found.append((start + int(row), start + int(column), int(bits[row, column])))
     return found
 
 
 def drop_near_duplicates(
-    rows: Sequence[FaceRow], root: Path, report: ReadReport, max_bits: int
+    rows: Sequence[FaceRow], root: Path, report: ReadReport, max_bits: int, task: str
 ) -> list[FaceRow]:
     """Drops training rows that look nearly the same as a held-out row (rows with paths only).
 
-    The pairs are listed in `report.lists`, a line each: training name, held-out name and
-    the bits that differ, with tabs between.
+    The pairs across the split are listed in `report.lists`, a line each: training name, held-out
+    name and the bits that differ, with tabs between.
+
+    Args:
+        rows: all rows of a set.
+        root: folder that their paths are relative to.
+        report: gains the drops, the list, and a note on pairs that contradict each other.
+        max_bits: bits of 64 in which near-duplicates may differ.
+        task: name of the label by which pairs are compared.
 
     Returns:
         The rows that stay, in order.
     """
     hashes, good = perceptual_hashes(root, [row.image for row in rows])
-    train = [i for i, row in enumerate(rows) if row.split == "train" and good[i]]
-    held = [i for i, row in enumerate(rows) if row.split != "train" and good[i]]
-    pairs = near_pairs(hashes[train], hashes[held], max_bits)
-    lines = [f"{rows[train[a]].image}\t{rows[held[b]].image}\t{bits}" for a, b, bits in pairs]
-    dropped = {train[a] for a, _, _ in pairs}
+    decoded = np.flatnonzero(good)
+    across, contradicting, total = [], 0, 0
+    for i, j, bits in near_pairs(hashes[decoded], max_bits):
+        first, second = int(decoded[i]), int(decoded[j])
+        total += 1
+        contradicting += rows[first].labels.get(task) != rows[second].labels.get(task)
+        if rows[first].split != "train":
+            first, second = second, first
+        if rows[first].split == "train" and rows[second].split != "train":
+            across.append((first, second, bits))
+    dropped = {first for first, _, _ in across}
     for index in sorted(dropped):
         report.skip(NEAR, rows[index].image)
-    report.lists[NEAR] = lines
-    report.note(f"{len(pairs)} near-duplicate pairs across the split (at most {max_bits} bits)")
+    report.lists[NEAR] = [f"{rows[i].image}\t{rows[j].image}\t{bits}" for i, j, bits in across]
+    report.note(
+        f"{total} near-identical pairs (at most {max_bits} of 64 bits), {contradicting} of them "
+        f"disagree on {task}; {len(across)} across the split"
+    )
     return [row for index, row in enumerate(rows) if index not in dropped]
 
 

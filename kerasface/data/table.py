@@ -5,6 +5,7 @@ one stated template for all sets. A label that a set does not have is absent, ne
 fillers and masks of the batch contract are made when a table is prepared.
 """
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -75,6 +76,13 @@ class ReadReport:
     def note(self, text: str) -> None:
         """Adds one line on a fault that was met and kept, or on a choice that was made."""
         self.notes.append(text)
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Writes the report and its full lists as UTF-8 text, one name a line."""
+        parts = [str(self)]
+        for title, names in self.lists.items():
+            parts.extend(["", f"# {title} ({len(names)})", *names])
+        Path(path).write_text("\n".join(parts) + "\n", encoding="utf-8")
 
     @property
     def total_skipped(self) -> int:

@@ -56,6 +56,6 @@ def read_utkface(root: str | os.PathLike, *, drop_near: bool = True) -> FaceTabl
         labels = {"age": float(age), "gender": GENDERS[gender], "race": RACES[race]}
         rows.append(FaceRow(path, labels, None, sha1_split(name), DOMAIN))
     if drop_near:
-        rows = drop_near_duplicates(rows, folder, report, NEAR_BITS)
+        rows = drop_near_duplicates(rows, folder, report, NEAR_BITS, "age")
     report.read = len(rows)
     return FaceTable(folder, rows, report)

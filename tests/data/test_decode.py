@@ -192,3 +192,21 @@ def test_blank_pictures_may_be_left_out():
     table = table_of(".", np.zeros((4, 4), np.uint8), face)
     assert [index for index, _ in decode_all(table, skip_blank=True)] == [1]
     assert "blank" in str(table.report)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP"])
+def test_damaged_bytes_give_a_picture_or_an_image_error(kind):
+    rng = np.random.default_rng(0)
+    noise = Image.fromarray(rng.integers(0, 256, (16, 16, 3), np.uint8))
+    whole = np.frombuffer(encoded(noise, kind), np.uint8)
+    for _ in range(60):
+        damaged = whole.copy()
+        places = rng.integers(0, len(whole), 4)
+        damaged[places] = rng.integers(0, 256, 4)
+        try:
+            pixels = decode_image(damaged.tobytes(), max_pixels=10_000)
+        except ImageError as error:
+            assert "\n" not in str(error)
+        else:
+            assert pixels.dtype == np.uint8 and pixels.ndim == 3 and pixels.shape[2] == 3

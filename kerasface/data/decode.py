@@ -53,7 +53,6 @@ def decode_image(
         ValueError: `mode` is neither "RGB" nor "L".
 
     Example:
-
     >>> buffer = io.BytesIO()
     >>> Image.new("L", (4, 3), 200).save(buffer, "PNG")
     >>> decode_image(buffer.getvalue()).shape

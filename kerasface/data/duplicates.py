@@ -136,7 +136,6 @@ def near_pairs(hashes: np.ndarray, max_bits: int) -> list[tuple[int, int, int]]:
         `(i, j, bits that differ)` with `i < j`, in order.
 
     Example:
-
     >>> near_pairs(np.array([0, 255, 1], np.uint64), 2)
     [(0, 2, 1)]
     """

@@ -11,7 +11,6 @@ def sha1_bucket(name: str, buckets: int = BUCKETS) -> int:
     """`int(sha1(name), 16) % buckets`: the same for everyone, whatever the order of the files.
 
     Example:
-
     >>> sha1_bucket("1.jpg")
     8
     """
@@ -19,7 +18,7 @@ def sha1_bucket(name: str, buckets: int = BUCKETS) -> int:
 
 
 def sha1_split(name: str) -> str:
-    """ "validation" for one name in ten, by its hash, else "train"."""
+    """The split of a name by its hash: one name in ten is "validation", the others "train"."""
     return "validation" if sha1_bucket(name) == VALIDATION_BUCKET else "train"
 
 
@@ -37,7 +36,6 @@ def subject_folds(subjects: Iterable[str], folds: int = 10) -> dict[str, int]:
         ValueError: fewer than 2 folds.
 
     Example:
-
     >>> sorted(subject_folds(["S1", "S2", "S2", "S3"], folds=3).values())
     [0, 1, 2]
     """

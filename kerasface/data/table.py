@@ -51,7 +51,6 @@ class ReadReport:
         lists: full lists of names behind a reason or note, for a report file.
 
     Example:
-
     >>> report = ReadReport("demo")
     >>> report.skip("missing file", "a.jpg")
     >>> report.read = 2
@@ -106,7 +105,6 @@ class FaceTable:
     """Rows of one data set, the folder their paths are relative to, and the reader's report.
 
     Example:
-
     >>> rows = [FaceRow("a.png", {"age": 30.0}, split="train", domain="demo"),
     ...         FaceRow("b.png", {"gender": "male"}, split="validation", domain="demo")]
     >>> table = FaceTable(Path("."), rows, ReadReport("demo", read=2))

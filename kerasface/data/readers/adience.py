@@ -89,7 +89,6 @@ def age_group8(text: str) -> str | None:
     """The group of an age as the lists write it, `(25, 32)` or `35`; None where it has none.
 
     Example:
-
     >>> age_group8("(25, 32)"), age_group8("(38, 48)"), age_group8("29"), age_group8("35")
     ('25-32', '38-43', '25-32', None)
     """

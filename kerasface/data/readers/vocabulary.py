@@ -43,7 +43,6 @@ def expression(word: str) -> str | None:
     """The shared name of an expression, `None` for a word that is none of them.
 
     Example:
-
     >>> expression("Anger"), expression("contempt"), expression("bored")
     ('angry', 'contempt', None)
     """

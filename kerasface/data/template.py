@@ -46,7 +46,10 @@ SET_BOXES = {
     "lfw": (0.0, 0.0, 1.0, 1.0),
 }
 
-_LARGEST_REGION = 8  # times the picture's longer side; past it the box cannot be a face's
+# A crop takes at most this many times its picture's pixels, or a megapixel of a small one: a box
+# past it cannot be a face's, and would cost gigabytes.
+_LARGEST_SHARE, _ALWAYS_ALLOWED = 4, 1_000_000
+_FARTHEST = 20  # and begins no farther off than this many of the picture's longer sides
 
 
 def box_to_template(eyes, mouth, aspect: float = 1.0) -> tuple[float, float, float, float]:
@@ -118,8 +121,10 @@ def crop_from_box(image: np.ndarray, box, size: int = SIZE) -> np.ndarray:
 def crop_from_points(image: np.ndarray, points, size: int = SIZE) -> np.ndarray:
     """Turns, scales and shifts a face so that its five points come to lie on the template's.
 
-    The similarity transform is the least-squares one over all five points. A face that fills
-    many pixels is shrunk with smoothing first, so that nothing aliases.
+    The similarity transform is the least-squares one over all five points. A face turned to the
+    side has its points crowded together, which alone would zoom in up to 1.8 times: the crop is
+    never smaller than the distance from eyes to mouth, which turning leaves alone, asks for. A
+    face that fills many pixels is shrunk with smoothing first, so that nothing aliases.
 
     Args:
         image: `(height, width, 3)` uint8, RGB 0..255.
@@ -134,10 +139,8 @@ def crop_from_points(image: np.ndarray, points, size: int = SIZE) -> np.ndarray:
         ValueError: as `crop_box`, or the points are not finite or fall on one another.
     """
     _picture(image)
-    crop_to_picture = similarity(np.asarray(POINTS) * size, points)
+    crop_to_picture = _aligned(np.asarray(POINTS) * size, np.asarray(points, float))
     scale = math.hypot(crop_to_picture[0, 0], crop_to_picture[1, 0])
-    if not 0 < scale < math.inf:
-        raise ValueError(f"the five points must not fall on one another. Received: {points}")
     corners = np.array([[0, 0, 1], [size, 0, 1], [0, size, 1], [size, size, 1]], float)
     corners = corners @ crop_to_picture.T
     left, top = np.floor(corners.min(axis=0)) - 1
@@ -153,6 +156,20 @@ def crop_from_points(image: np.ndarray, points, size: int = SIZE) -> np.ndarray:
         (size, size), Image.Transform.AFFINE, coefficients, Image.Resampling.BILINEAR
     )
     return np.asarray(crop)
+
+
+def _aligned(template: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Template to picture, `(2, 3)`: the similarity of five points, not zoomed in by a turn."""
+    matrix = similarity(template, points)
+    scale = math.hypot(matrix[0, 0], matrix[1, 0])
+    if scale == 0:
+        raise ValueError(
+            f"the five points must not fall on one another. Received: {points.tolist()}"
+        )
+    long, template_long = (p[3:5].mean(axis=0) - p[:2].mean(axis=0) for p in (points, template))
+    widen = max(1.0, math.hypot(*long) / math.hypot(*template_long) / scale)
+    linear = matrix[:, :2] * widen
+    return np.column_stack([linear, points.mean(axis=0) - linear @ template.mean(axis=0)])
 
 
 def similarity(source, target) -> np.ndarray:
@@ -219,8 +236,9 @@ def _cut(image, box, size) -> np.ndarray:
 def _region(image, left, top, right, bottom) -> Image.Image:
     """Whole pixels of a picture, mirrored (edge pixel repeated) where they lie outside it."""
     height, width = image.shape[:2]
-    limit = _LARGEST_REGION * max(height, width)
-    if max(right - left, bottom - top) > limit or max(map(abs, (left, top))) > limit:
+    area = (right - left) * (bottom - top)
+    far = max(abs(left), abs(top), right - left, bottom - top) > _FARTHEST * max(height, width, 48)
+    if far or area > _LARGEST_SHARE * height * width + _ALWAYS_ALLOWED:
         raise ValueError(
             f"a crop must lie near its picture of {width} x {height} pixels. "
             f"Received: left={left}, top={top}, right={right}, bottom={bottom}"

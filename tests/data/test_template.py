@@ -95,6 +95,23 @@ def test_box_and_points_of_one_face_give_the_same_crop():
     assert np.abs(by_box.astype(int) - by_points).mean() < 1.0
 
 
+def test_face_turned_to_the_side_is_not_zoomed_in():
+    """All points on one vertical line: eyes to mouth must still span the template's distance."""
+    points = np.array(POINTS) * 100 + 50
+    points[:, 0] = 100
+    image, colours = dotted_face(points, 200, 1)
+    image = image.copy()
+    image[84:86], image[123:125] = (255, 0, 255), (255, 0, 255)  # rows of the eyes and the mouth
+    rows = centre_rows(crop_from_points(image, points))
+    np.testing.assert_allclose(rows, [EYES[1] * 48, MOUTH[1] * 48], atol=1.0)
+
+
+def centre_rows(crop):
+    marked = np.nonzero((crop[:, 2].astype(int) - (90, 90, 90))[:, 0] > 40)[0]
+    upper, lower = marked[marked < 24], marked[marked >= 24]
+    return [upper.mean() + 0.5, lower.mean() + 0.5]
+
+
 def test_similarity_is_the_least_squares_one():
     """A generic solver on the four unknowns gives the same transform from noisy points."""
     rng = np.random.default_rng(3)

@@ -1,0 +1,29 @@
+"""For people with pictures: finding faces, reading them with a model, showing the answers."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+_HOME = {
+    "analyze": "analyze",
+    "iterate_analyses": "analyze",
+    "annotate": "annotate",
+    "crop_face": "cropping",
+    "Face": "detection",
+    "MtcnnDetector": "detection",
+    "find_faces": "detection",
+    "as_picture": "pictures",
+    "in_words": "wording",
+}
+
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str):
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

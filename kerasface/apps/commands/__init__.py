@@ -1,0 +1,1 @@
+"""Sub-commands of `kerasface`, one file each with `add_<command>(subparsers)`."""

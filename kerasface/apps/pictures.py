@@ -1,0 +1,96 @@
+"""Whatever people hand over as a picture, as one kind of array."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from kerasface.data.decode import MAX_PIXELS, ImageError, decode_image
+
+# What Pillow can hold and PNG cannot; everything else goes through the one safe decoder.
+_NOT_IN_PNG = ("CMYK", "YCbCr", "LAB", "HSV", "RGBX", "RGBa", "La")
+
+
+def as_picture(source: Any) -> np.ndarray:
+    """One picture as upright RGB pixels.
+
+    Args:
+        source: path of a file, its content as bytes, a Pillow image, or a uint8 array
+            `(height, width)` grey, `(height, width, 1)`, `(height, width, 3)` RGB or
+            `(height, width, 4)` RGBA (laid over white).
+
+    Returns:
+        `(height, width, 3)` uint8, RGB 0..255.
+
+    Raises:
+        ImageError: it is none of these, or does not decode; one line.
+
+    Example:
+        >>> as_picture(np.zeros((20, 30), np.uint8)).shape
+        (20, 30, 3)
+    """
+    if isinstance(source, (str, os.PathLike)):
+        return decode_image(source)
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return decode_image(bytes(source))
+    if isinstance(source, Image.Image):
+        return _from_pillow(source)
+    if hasattr(source, "__array__"):
+        return _from_array(np.asarray(source))
+    raise ImageError(
+        "a picture is a path, bytes, a Pillow image or a uint8 array. "
+        f"Received: {type(source).__name__}"
+    )
+
+
+def as_list(images: Any) -> Iterable[Any]:
+    """The pictures meant by one picture, several, or a batch `(n, height, width, channels)`."""
+    single = isinstance(images, (str, os.PathLike, bytes, bytearray, memoryview, Image.Image))
+    if single or not isinstance(images, (Iterable, Iterator)):
+        return [images]
+    if hasattr(images, "ndim") and images.ndim != 4:
+        return [images]
+    return images
+
+
+def name_of(source: Any) -> str | None:
+    """The path a picture came from, or None where it came as pixels or bytes."""
+    return os.fspath(source) if isinstance(source, (str, os.PathLike)) else None
+
+
+def _from_pillow(image: Image.Image) -> np.ndarray:
+    if image.width * image.height > MAX_PIXELS:
+        raise ImageError(
+            f"Pillow image: {image.width} x {image.height} pixels are more than "
+            f"{MAX_PIXELS} allowed"
+        )
+    if image.mode in _NOT_IN_PNG:
+        image = image.convert("RGB")
+    encoded = io.BytesIO()
+    try:
+        image.save(encoded, "PNG", compress_level=0, exif=image.getexif())
+    except (OSError, ValueError) as error:
+        raise ImageError(f"Pillow image of mode {image.mode!r}: {error}") from None
+    content = encoded.getvalue()
+    return decode_image(content, max_bytes=len(content))
+
+
+def _from_array(array: np.ndarray) -> np.ndarray:
+    grey = array.ndim == 2 or (array.ndim == 3 and array.shape[2] == 1)
+    colour = array.ndim == 3 and array.shape[2] in (3, 4)
+    if array.dtype != np.uint8 or not (grey or colour) or array.size == 0:
+        raise ImageError(
+            "an array must be uint8 (height, width[, 1, 3 or 4]), RGB 0..255. "
+            f"Received: {array.dtype} of shape {array.shape}"
+        )
+    if grey:
+        return np.repeat(array.reshape(*array.shape[:2], 1), 3, axis=2)
+    if array.shape[2] == 3:
+        return array
+    opacity = array[..., 3:].astype(np.float32) / 255.0
+    return np.rint(array[..., :3] * opacity + 255.0 * (1.0 - opacity)).astype(np.uint8)

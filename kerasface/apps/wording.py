@@ -1,0 +1,28 @@
+"""A task's answer in a few words, for tables and pictures."""
+
+from __future__ import annotations
+
+
+def in_words(answer: dict) -> str:
+    """An answer of `Task.decode` as short text.
+
+    Args:
+        answer: `{"label", "confidence", ...}` or `{"value", "unit", "low", "high"}`; others
+            (points, embeddings) have no short form.
+
+    Returns:
+        "happy 93 %", "31 years (24 to 39)", or "" where there is no short form.
+
+    Example:
+        >>> in_words({"value": 31.2, "unit": "years", "low": 24.0, "high": 38.6})
+        '31 years (24 to 39)'
+    """
+    if "label" in answer:
+        confidence = answer.get("confidence")
+        return answer["label"] + (f" {confidence:.0%}".replace("%", " %") if confidence else "")
+    if "value" in answer:
+        text = f"{answer['value']:.0f} {answer.get('unit', '')}".strip()
+        if "low" in answer:
+            text += f" ({answer['low']:.0f} to {answer['high']:.0f})"
+        return text
+    return ""

@@ -9,6 +9,9 @@ import numpy as np
 from kerasface.data.prepared import PreparedSet
 from kerasface.tasks import Task
 
+# Key of a teacher's outputs among a batch's labels; no task can have this name.
+TEACHER = "<teacher>"
+
 
 def labelled_weights(masks: Mapping[str, np.ndarray], tasks: Iterable[Task]) -> dict:
     """Sample weights that make Keras's default reduction the mean over labelled rows.
@@ -36,23 +39,81 @@ def task_columns(prepared: PreparedSet, task: Task) -> tuple[np.ndarray, np.ndar
     """Label column and mask of a task; filler and false where the set knows nothing of it.
 
     Raises:
-        ValueError: a stored label is not legal for the task (named with its row).
+        ValueError: a stored label is not legal for the task (named with its row), or the column
+            has another shape than the task's labels.
     """
     rows = len(prepared)
     if task.name not in prepared.labels:
         column = np.empty((rows, *task.label_shape), task.label_dtype)
         column[...] = task.filler
         return column, np.zeros(rows, bool)
-    mask = prepared.masks[task.name]
-    column = np.array(prepared.labels[task.name], task.label_dtype)
+    mask = np.asarray(prepared.masks[task.name], bool)
+    stored = np.array(prepared.labels[task.name])
+    if stored.shape != (rows, *task.label_shape):
+        raise ValueError(
+            f"{prepared.domain}: labels of '{task.name}' must have the shape "
+            f"{(rows, *task.label_shape)}. Received: shape {stored.shape}"
+        )
     # A filler of the file may be anything, NaN too: weight 0 does not hide that from a loss.
-    column[~mask] = task.filler
-    for row in np.flatnonzero(mask & ~task.legal(column)):
+    stored[~mask] = task.filler
+    legal = task.legal(stored)
+    if np.issubdtype(task.label_dtype, np.integer):
+        legal = legal & (stored == np.trunc(stored))
+    for row in np.flatnonzero(mask & ~legal):
         raise ValueError(
             f"{prepared.domain}: row {row} ({prepared.names[row]}) has a label that "
-            f"'{task.name}' cannot have. Received: {column[row]!r}"
+            f"'{task.name}' cannot have. Received: {stored[row].tolist()!r}"
         )
-    return column, mask
+    return stored.astype(task.label_dtype), mask
+
+
+def teacher_columns(prepared: PreparedSet, tasks: Iterable[Task]) -> dict[str, np.ndarray]:
+    """A teacher's kept outputs by task name, `(rows, output_size)` float32.
+
+    Raises:
+        ValueError: outputs for a task are not in the set, or are of another size.
+    """
+    columns = {}
+    for task in tasks:
+        shape = (len(prepared), task.output_size)
+        found = prepared.soft[task.name].shape if task.name in prepared.soft else None
+        if found != shape:
+            raise ValueError(
+                f"the teacher's outputs for '{task.name}' are not in the set "
+                f"'{prepared.domain}'; run cache_teacher first. "
+                f"Received: soft=True, shape {found} where {shape} is needed"
+            )
+        columns[task.name] = np.asarray(prepared.soft[task.name], "float32")
+    return columns
+
+
+def composition(sets: Mapping[str, object], per_batch: Mapping[str, int]) -> dict[str, int]:
+    """The rows of each set in a batch, without sets of which none are wanted.
+
+    Raises:
+        ValueError: a set is not there, a number is negative, or all are 0.
+    """
+    unknown = set(per_batch) - set(sets)
+    if unknown or min(per_batch.values(), default=0) < 0 or not any(per_batch.values()):
+        raise ValueError(
+            f"per_batch must give a number of rows for sets out of {sorted(sets)}. "
+            f"Received: per_batch={dict(per_batch)}"
+        )
+    return {name: int(rows) for name, rows in per_batch.items() if rows}
+
+
+def check_pictures(sets: Mapping[str, PreparedSet]) -> None:
+    """Sees that sets can stand in one batch.
+
+    Raises:
+        ValueError: a set has no rows, or pictures differ in size.
+    """
+    empty = [name for name, each in sets.items() if not len(each)]
+    if empty:
+        raise ValueError(f"a set that is mixed must have rows. Received: no row in {empty}")
+    sizes = {name: each.images.shape[1:] for name, each in sets.items()}
+    if len(set(sizes.values())) > 1:
+        raise ValueError(f"pictures that are mixed must be of one size. Received: {sizes}")
 
 
 def arrays(sets: Mapping[str, PreparedSet], tasks: Iterable[Task]) -> tuple:

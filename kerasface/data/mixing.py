@@ -13,12 +13,16 @@ import numpy as np
 import tensorflow as tf
 
 from kerasface.data.augment import Augmentation
-from kerasface.data.batches import task_columns
+from kerasface.data.batches import (
+    TEACHER,
+    check_pictures,
+    composition,
+    task_columns,
+    teacher_columns,
+)
 from kerasface.data.prepared import PreparedSet
 from kerasface.tasks import Task
 
-# Key of the teacher's cached outputs in the labels; no task can have this name.
-TEACHER = "<teacher>"
 # Apart from each other under one seed, the sets must not be drawn in the same order.
 MOST_SETS = 1000
 
@@ -53,35 +57,24 @@ def mix(
         `(rows, height, width, 3)`, and dicts by task name.
 
     Raises:
-        ValueError: names differ between `sets` and `per_batch`, a size is not positive, a label
-            is not legal, or `soft` is wanted and missing.
+        ValueError: `per_batch` names a set that is not there or a negative number, a set is empty
+            or of another picture size, a label is not legal, or `soft` is wanted and missing.
 
     Reference:
         Distill-2MD-MTL, section 3.1: batches of t parts, one of each data set, with a mask of
         the labels that each part has.
     """
-    per_batch = {name: rows for name, rows in per_batch.items() if rows}
-    unknown = set(per_batch) - set(sets)
-    if unknown or not per_batch or min(per_batch.values()) < 0:
-        raise ValueError(
-            f"per_batch must give a number of rows for sets out of {sorted(sets)}. "
-            f"Received: per_batch={dict(per_batch)}"
-        )
+    per_batch = composition(sets, per_batch)
+    check_pictures({name: sets[name] for name in per_batch})
     tasks = tuple(tasks)
     parts = [
         _part(sets[name], rows, tasks, seed * MOST_SETS + number, soft)
         for number, (name, rows) in enumerate(per_batch.items())
     ]
-    landmarks = {task.name: task.mirror for task in tasks if task.kind == "landmarks"}
 
     def batch(step):
-        images, labels, masks = _concatenate([part(step) for part in parts])
-        weights = {task.name: _weights(masks[task.name], task.alpha) for task in tasks}
-        if augmentation is not None:
-            points = {name: (labels[name], mirror) for name, mirror in landmarks.items()}
-            images, moved = augmentation(images, points, tf.stack([step, seed + 7919]))
-            labels = {**labels, **moved}
-        return images, labels, weights
+        images, labels, masks = concatenated([part(step) for part in parts])
+        return finished(images, labels, masks, tasks, augmentation, tf.stack([step, seed + 7919]))
 
     steps = tf.data.Dataset.range(first_step, np.iinfo(np.int64).max)
     return steps.map(batch, num_parallel_calls=2, deterministic=True).prefetch(4)
@@ -95,15 +88,8 @@ def _part(prepared: PreparedSet, rows: int, tasks: Sequence[Task], seed: int, so
         images = tf.constant(prepared.images)
         labels = {name: tf.constant(column) for name, (column, _) in columns.items()}
         masks = {name: tf.constant(mask) for name, (_, mask) in columns.items()}
-        targets = {}
-        if soft:
-            missing = [task.name for task in tasks if task.name not in prepared.soft]
-            if missing:
-                raise ValueError(
-                    f"the teacher's outputs for {missing} are not in the set "
-                    f"'{prepared.domain}'; run cache_teacher first. Received: soft=True"
-                )
-            targets = {t.name: tf.constant(prepared.soft[t.name], tf.float32) for t in tasks}
+        taught = teacher_columns(prepared, tasks) if soft else {}
+        targets = {name: tf.constant(column) for name, column in taught.items()}
     size = len(prepared)
 
     def take(step):
@@ -127,7 +113,45 @@ def _part(prepared: PreparedSet, rows: int, tasks: Sequence[Task], seed: int, so
     return take
 
 
-def _concatenate(parts):
+def finished(images, labels, masks, tasks, augmentation, seed):
+    """The batch contract's triple from the rows of a whole batch.
+
+    Args:
+        images: `(rows, height, width, 3)`.
+        labels: by task name, and under `TEACHER` maybe a dict of a teacher's outputs.
+        masks: by task name, `(rows,)` bool.
+        tasks: `Task` objects.
+        augmentation: `Augmentation` or None.
+        seed: `(2,)` int for the augmentation.
+
+    Returns:
+        `(images, labels, sample_weight)`; points, the teacher's too, move with the pictures.
+    """
+    weights = {task.name: _weights(masks[task.name], task.alpha) for task in tasks}
+    if augmentation is None:
+        return images, labels, weights
+    teacher = labels.get(TEACHER)
+    points = {}
+    for task in tasks:
+        if task.kind == "landmarks":
+            points[task.name] = (labels[task.name], task.mirror)
+            if teacher is not None:
+                taught = tf.reshape(teacher[task.name], (-1, *task.label_shape))
+                points[TEACHER + task.name] = (taught, task.mirror)
+    images, moved = augmentation(images, points, seed)
+    labels = {**labels, **{name: each for name, each in moved.items() if name in labels}}
+    if teacher is not None:
+        flat = {
+            task.name: tf.reshape(moved[TEACHER + task.name], (-1, task.output_size))
+            for task in tasks
+            if task.kind == "landmarks"
+        }
+        labels[TEACHER] = {**teacher, **flat}
+    return images, labels, weights
+
+
+def concatenated(parts):
+    """Parts of a batch, of one structure, as one batch."""
     return tf.nest.map_structure(lambda *columns: tf.concat(columns, axis=0), *parts)
 
 

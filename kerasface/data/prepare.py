@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from copy import deepcopy
 
 import numpy as np
 
-from kerasface.data.decode import ImageError, decode_image
+from kerasface.data.decode import ImageError, decode_row
 from kerasface.data.prepared import PreparedSet, encode_labels
 from kerasface.data.table import FaceRow, FaceTable
 from kerasface.tasks import Task
@@ -17,7 +17,7 @@ from kerasface.tasks import Task
 def prepare(
     table: FaceTable,
     tasks: Sequence[Task],
-    crop: Callable[[np.ndarray, FaceRow], np.ndarray],
+    crop: Callable[[np.ndarray, FaceRow], np.ndarray | tuple[np.ndarray, dict]],
     domain: str | None = None,
     workers: int = 4,
 ) -> PreparedSet:
@@ -29,7 +29,8 @@ def prepare(
         table: what a reader gave.
         tasks: whose labels to keep.
         crop: from the decoded picture `(h, w, 3)` uint8 and its row to `(height, width, 3)`
-            uint8, one size for all.
+            uint8, one size for all. Where `tasks` hold landmarks, to `(pixels, labels)`: the
+            row's labels with its points as shares 0..1 of the crop.
         domain: name of the set, default the rows' own.
         workers: threads that decode.
 
@@ -37,45 +38,56 @@ def prepare(
         A `PreparedSet` in the order of the table.
 
     Raises:
-        ValueError: no row is left.
+        ValueError: no row is left, or crops differ in size.
+        TypeError: rows have landmarks and `crop` does not say where they came to lie.
     """
     tasks = tuple(tasks)
+    points = {task.name for task in tasks if task.kind == "landmarks"}
+    # The report of this set alone: the table's belongs to its other splits too.
+    report = deepcopy(table.report)
+    images, known, kept = [], [], []
 
-    def read(row: FaceRow):
+    def read(index: int):
+        row = table.rows[index]
         try:
-            if isinstance(row.image, np.ndarray):
-                pixels = row.image if row.image.ndim == 3 else row.image[..., None]
-                image = np.broadcast_to(pixels, (*pixels.shape[:2], 3))
-            else:
-                image = decode_image(table.root / row.image)
+            result = crop(decode_row(table, index), row)
+            image, labels = result if isinstance(result, tuple) else (result, row.labels)
+            if labels is row.labels and points & set(labels):
+                raise TypeError(
+                    f"crop must return (pixels, labels) with the points of {sorted(points)} as "
+                    f"shares of the crop. Received: {type(result).__name__}"
+                )
             for task in tasks:
-                if row.labels.get(task.name) is not None:
-                    task.encode(row.labels[task.name])
-            return crop(np.ascontiguousarray(image), row)
+                if labels.get(task.name) is not None:
+                    task.encode(labels[task.name])
+            return image, labels
         except (ImageError, ValueError) as error:
             return error
 
-    images, kept = [], []
-    report = replace(table.report, skipped=dict(table.report.skipped), read=0)
     with ThreadPoolExecutor(workers) as pool:
-        for row, result in zip(table.rows, pool.map(read, table.rows), strict=True):
-            if isinstance(result, np.ndarray):
-                images.append(result)
-                kept.append(row)
+        for index, result in enumerate(pool.map(read, range(len(table)))):
+            if isinstance(result, ImageError):
+                report.skip("broken picture", str(result))
+            elif isinstance(result, ValueError):
+                report.skip("illegal label or crop", f"{table.name_of(index)}: {result}")
             else:
-                broken = isinstance(result, ImageError)
-                report.skip("broken picture" if broken else "illegal label", str(result))
+                images.append(result[0])
+                known.append(result[1])
+                kept.append(index)
     report.read = len(kept)
     if not kept:
         raise ValueError(f"no row of {table.report.source} could be used.\n{report}")
-    labels, masks = encode_labels(tasks, [row.labels for row in kept])
-    names = [row.image if isinstance(row.image, str) else str(n) for n, row in enumerate(kept)]
+    sizes = {image.shape for image in images}
+    if len(sizes) > 1:
+        raise ValueError(f"crop must return pictures of one size. Received: {sorted(sizes)}")
+    labels, masks = encode_labels(tasks, known)
+    rows = [table.rows[index] for index in kept]
     return PreparedSet(
         images=np.stack(images),
         labels=labels,
         masks=masks,
-        subjects=np.array([row.subject or "" for row in kept], dtype=str),
-        domain=domain or kept[0].domain,
-        names=np.array(names, dtype=str),
+        subjects=np.array([row.subject or "" for row in rows], dtype=str),
+        domain=domain or rows[0].domain,
+        names=np.array([table.name_of(index) for index in kept], dtype=str),
         report=tuple(str(report).splitlines()),
     )

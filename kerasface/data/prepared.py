@@ -27,7 +27,8 @@ class PreparedSet:
             have been computed once and kept (see `kerasface.training.cache_teacher`).
 
     Raises:
-        ValueError: columns differ in their number of rows, or a label has no mask.
+        ValueError: columns differ in their number of rows, a label has no mask, or images or
+            masks are of another dtype or rank.
     """
 
     images: np.ndarray
@@ -45,6 +46,17 @@ class PreparedSet:
                 "every label column needs a mask of the same name. "
                 f"Received: labels={sorted(self.labels)}, masks={sorted(self.masks)}"
             )
+        if self.images.dtype != np.uint8 or self.images.ndim != 4:
+            raise ValueError(
+                "images must be uint8 (rows, height, width, channels). "
+                f"Received: {self.images.dtype} of shape {self.images.shape}"
+            )
+        for name, mask in self.masks.items():
+            if mask.dtype != bool or mask.ndim != 1:
+                raise ValueError(
+                    f"mask '{name}' must be bool of shape (rows,). "
+                    f"Received: {mask.dtype} of shape {mask.shape}"
+                )
         columns = {"subjects": self.subjects, "names": self.names}
         columns |= {f"label {name}": column for name, column in self.labels.items()}
         columns |= {f"mask {name}": column for name, column in self.masks.items()}
@@ -62,6 +74,7 @@ class PreparedSet:
     def take(self, rows: Sequence[int] | np.ndarray) -> PreparedSet:
         """The given rows (indices or a bool mask) as a new set."""
         rows = np.asarray(rows)
+        rows = rows if rows.size else rows.astype(int)  # an empty list comes as floats
         return replace(
             self,
             images=self.images[rows],

@@ -1,0 +1,71 @@
+"""Which addresses may be fetched: https, and http on this machine itself."""
+
+from __future__ import annotations
+
+import ipaddress
+from urllib.parse import quote, urlsplit
+
+from kerasface.zoo.errors import DownloadError
+from kerasface.zoo.names import check_relative
+
+
+def is_loopback(url: str) -> bool:
+    """Whether the address is of this machine."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def check_address(url: str) -> str:
+    """The address itself, if it may be fetched.
+
+    Raises:
+        DownloadError: another scheme than https (http is for loopback only), a user name or a
+            password in it, or no host.
+    """
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018 - the property raises for a port that is no number
+    except ValueError as error:
+        raise DownloadError(f"no address: {error}. Received: {url!r}") from None
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(url)):
+        raise DownloadError(f"only https addresses are fetched. Received: {url!r}")
+    if not parts.hostname or not url.isprintable() or " " in url:
+        raise DownloadError(f"no address of a file. Received: {url!r}")
+    if parts.username is not None or parts.password is not None:
+        raise DownloadError(f"an address must not hold a password: https://{parts.hostname}/...")
+    return url
+
+
+def check_redirect(source: str, target: str) -> str:
+    """The address a server sends us on to, if we may follow.
+
+    Raises:
+        DownloadError: as `check_address`, or it leads from elsewhere to this machine.
+    """
+    try:
+        check_address(target)
+    except DownloadError as error:
+        raise DownloadError(f"{source} sends us on: {error}") from None
+    if is_loopback(target) and not is_loopback(source):
+        raise DownloadError(f"{source} sends us on to this machine itself: {target!r}")
+    return target
+
+
+def check_folder_address(url: str) -> str:
+    """The address of a folder without its last "/", if files below it may be fetched.
+
+    Raises:
+        DownloadError: as `check_address`, or it holds "?" or "#".
+    """
+    check_address(url)
+    if "?" in url or "#" in url:
+        raise DownloadError(f"an entry's address holds no '?' or '#'. Received: {url!r}")
+    return url.rstrip("/")
+
+
+def below(folder: str, relative: str) -> str:
+    """The address of a file below a folder's."""
+    return f"{folder}/{quote(check_relative(relative))}"

@@ -1,0 +1,144 @@
+"""A published entry as a Keras model."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kerasface.zoo.entry import check_files, read_manifest
+from kerasface.zoo.errors import IntegrityError, ManifestError
+from kerasface.zoo.locate import locate
+from kerasface.zoo.manifest import CONFIG, WEIGHTS, InputContract, Manifest
+from kerasface.zoo.names import inside
+from kerasface.zoo.probe import check_probe
+from kerasface.zoo.schema import read_json
+from kerasface.zoo.weights import count_parameters
+
+if TYPE_CHECKING:
+    from kerasface.models import FaceModel
+
+# A network computing in bfloat16 (8 bits of mantissa) or float16 answers this much less exactly.
+ALLOWED = {"float32": 1.0, "float64": 1.0}
+ALLOWED_HALF = 100.0
+
+
+def load(source: str | os.PathLike, *, sha256: str | None = None, check: bool = True) -> FaceModel:
+    """Loads a published model: checked, built from our own code, and asked its probe.
+
+    Nothing that was downloaded runs: sha256 first, then the network is built by
+    `FaceModel.from_spec`, then the weights are read, then the answers to a stored input are
+    compared. Searched, in order: `KERASFACE_ZOO` (folder or address), the checkout, the
+    package, the cache under `KERASFACE_HOME`, the mirrors of the index. `KERASFACE_OFFLINE=1`
+    forbids the network.
+
+    Args:
+        source: "student", "student@1.0.0", a path of an entry's folder, or its https address.
+        sha256: of the entry's `manifest.json`. For an address: without it the server is
+            believed on first use.
+        check: whether to ask the probe (one pass of four pictures), default True.
+
+    Returns:
+        The model, images `(batch, height, width, channels)` 0..255 to a dict by task name.
+        `.tasks` are its tasks, `.manifest` is the entry's `Manifest`.
+
+    Raises:
+        UnknownEntry: no such name or version; near names are listed.
+        DownloadError: it would have to be fetched and could not be (`OfflineError`: was not to).
+        IntegrityError: a file is not the one its manifest names, or the probe fails.
+        ManifestError: the manifest or configuration breaks a rule.
+
+    Example:
+        >>> model = load("student")  # doctest: +SKIP
+        >>> model.analyze(["photo.jpg"])  # doctest: +SKIP
+    """
+    folder = locate(source, sha256=sha256)
+    manifest = read_manifest(folder)
+    model = build(folder, manifest)
+    if check:
+        check_probe(model, manifest, ALLOWED.get(_compute_dtype(), ALLOWED_HALF))
+    return model
+
+
+def _compute_dtype() -> str:
+    import keras
+
+    return keras.config.dtype_policy().compute_dtype
+
+
+def build(folder: Path, manifest: Manifest) -> FaceModel:
+    """The model of an entry's folder; hashes are checked here once more, before anything parses.
+
+    Args:
+        folder: of the entry.
+        manifest: its manifest.
+
+    Raises:
+        IntegrityError: a file is another one, or the weights do not fit the configuration.
+        ManifestError: the configuration is none of ours, or not the manifest's.
+    """
+    check_files(folder, manifest, (CONFIG, WEIGHTS))
+    config, weights = inside(folder, CONFIG), inside(folder, WEIGHTS)
+    found = count_parameters(weights)
+    if found != manifest.parameters:
+        raise IntegrityError(
+            f"{weights} holds {found} parameters, its manifest says {manifest.parameters}"
+        )
+    model = from_config(read_json(config.read_bytes(), str(config)), str(config))
+    _check_promises(model, manifest, config)
+    try:
+        model.load_weights(weights)
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        line = (str(error).splitlines() or [type(error).__name__])[0]
+        raise IntegrityError(f"{weights} does not fit {config.name}: {line}") from None
+    model.manifest = manifest
+    return model
+
+
+def from_config(spec: Any, where: str) -> FaceModel:
+    """Builds a model from a configuration that may be a stranger's.
+
+    Raises:
+        ManifestError: it is none of ours, or would make a trunk fetch or open weights.
+    """
+    from kerasface.models import FaceModel
+
+    trunk = spec.get("trunk") if isinstance(spec, dict) else None
+    config = trunk.get("config", {}) if isinstance(trunk, dict) else None
+    if not isinstance(config, dict):
+        raise ManifestError(f"{where}: trunk must be an object with name and config")
+    # keras.applications would download what this names, or open it as a path.
+    if config.get("weights") is not None:
+        raise ManifestError(
+            f"{where}: trunk.config.weights must be null. Received: {config['weights']!r}"
+        )
+    try:
+        return FaceModel.from_spec(spec)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        line = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ManifestError(f"{where} describes no model: {line}") from None
+
+
+def _check_promises(model: FaceModel, manifest: Manifest, config: Path) -> None:
+    """The model is the one the manifest speaks of: parameters, input, tasks."""
+    promised = (manifest.parameters, _size(manifest.input), _answers(manifest.tasks))
+    size = model.get_spec()["input"]
+    built = (
+        model.count_params(),
+        (size["height"], size["width"], size["channels"]),
+        [
+            (task.name, task.kind, task.output_size, tuple(getattr(task, "classes", None) or ()))
+            for task in model.tasks
+        ],
+    )
+    for what, wanted, got in zip(("parameters", "input", "tasks"), promised, built, strict=True):
+        if wanted != got:
+            raise ManifestError(f"{config} has other {what} than its manifest: {got}, not {wanted}")
+
+
+def _size(contract: InputContract) -> tuple[int, int, int]:
+    return contract.height, contract.width, contract.channels
+
+
+def _answers(tasks) -> list[tuple[str, str, int, tuple[str, ...]]]:
+    return [(task.name, task.kind, task.outputs, task.classes or ()) for task in tasks]

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
 from importlib.metadata import version
 from pathlib import Path
 
 import keras
+import numpy as np
 
 
 class RunState(keras.callbacks.Callback):
-    """Keeps weights, optimiser and epoch after each epoch, and brings them back.
+    """Keeps weights, optimiser, dropout's state and epoch, and brings them back.
 
     The files of an epoch are written under a temporary name and renamed, then `state.json`
     points to them, so a kill at any moment leaves the last whole state. With batches that are
@@ -64,11 +66,39 @@ class RunState(keras.callbacks.Callback):
         if epoch:
             if not model.optimizer.built:
                 model.optimizer.build(model.trainable_variables)
-            model.load_weights(self._weights(epoch))
+            model.load_weights(self.weights(epoch))
+            self._restore_random(model, epoch)
+            self._forget_after(epoch)
         return epoch
 
-    def _weights(self, epoch: int) -> Path:
+    def weights(self, epoch: int) -> Path:
+        """File of the weights and the optimiser after an epoch."""
         return self.folder / f"epoch-{epoch:04d}.weights.h5"
+
+    def _random(self, epoch: int) -> Path:
+        return self.folder / f"epoch-{epoch:04d}.random.npz"
+
+    def _restore_random(self, model: keras.Model, epoch: int) -> None:
+        """Sets the random layers (dropout) to where they stood; older runs have no such file."""
+        if not self._random(epoch).exists():
+            return
+        states = _random_states(model)
+        with np.load(self._random(epoch), allow_pickle=False) as stored:
+            if len(stored.files) != len(states):
+                raise ValueError(
+                    f"{self._random(epoch)} is of a model with other random layers. "
+                    f"Received: a model with {len(states)} of them, {len(stored.files)} stored"
+                )
+            for number, state in enumerate(states):
+                state.assign(stored[str(number)])
+
+    def _forget_after(self, epoch: int) -> None:
+        """Drops the history of epochs that were not saved: they will be trained again."""
+        history = self.folder / "history.jsonl"
+        lines = history.read_text().splitlines() if history.exists() else []
+        kept = [line for line in lines if _epoch_of(line) <= epoch]
+        if len(kept) < len(lines):
+            _replace_text(history, "\n".join(kept))
 
     def on_epoch_end(self, epoch, logs=None):
         done = epoch + 1
@@ -79,11 +109,29 @@ class RunState(keras.callbacks.Callback):
             return
         unfinished = self.folder / "unfinished.weights.h5"
         self.model.save_weights(unfinished)
-        os.replace(unfinished, self._weights(done))
+        os.replace(unfinished, self.weights(done))
+        # Keras saves no seed generator with the weights.
+        states = {str(n): np.asarray(each) for n, each in enumerate(_random_states(self.model))}
+        unfinished = self.folder / "unfinished.random.npz"
+        np.savez(unfinished, **states)
+        os.replace(unfinished, self._random(done))
         before = self.epoch
         _replace_text(self.folder / "state.json", json.dumps({"epoch": done}))
         if before and before != done:
-            self._weights(before).unlink(missing_ok=True)
+            self.weights(before).unlink(missing_ok=True)
+            self._random(before).unlink(missing_ok=True)
+
+
+def _random_states(model: keras.Model) -> list:
+    """Variables of all seed generators in the model, in its own order."""
+    return [each for each in model.variables if each.name == "seed_generator_state"]
+
+
+def _epoch_of(line: str) -> float:
+    try:
+        return json.loads(line)["epoch"]
+    except ValueError:  # the line that was being written when the run was killed
+        return math.inf
 
 
 def _replace_text(path: Path, text: str) -> None:

@@ -15,15 +15,21 @@ TensorBoard: `tensorboard --logdir runs`.
 from __future__ import annotations
 
 import argparse
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from kerasface.data.augment import Augmentation
 from kerasface.data.mixing import mix
+from kerasface.data.prepared import PreparedSet
 from kerasface.models import FaceModel
+from kerasface.training.distiller import Distiller
 from kerasface.training.fused_normalization import FusedBatchNormalization
 from kerasface.training.run_state import RunState
+from kerasface.training.teacher_outputs import cache_teacher
 from recipes.face_zoo.sets import TASKS, load_sets
 
 # Rows of each set in a batch of 128: half for expression, the hardest task, as in the paper.
@@ -31,6 +37,8 @@ PER_BATCH = {"fer2013": 60, "utkface": 36, "fairface": 20, "celeba": 12}
 STEPS_PER_EPOCH = 250
 # The first part of the training sees faces of 36 pixels, at 56 % of the cost of 48.
 SMALL, SMALL_SHARE = 36, 0.5
+# The teacher's part in the student's loss; chosen once, not tuned.
+HARD, SOFT, TEMPERATURE = 0.5, 1.0, 2.0
 INPUT = {"height": 48, "width": 48, "channels": 3}
 TRUNKS = {
     "teacher": {"name": "vgg16", "config": {"width": 0.5}},
@@ -53,6 +61,45 @@ def optimizer(peak: float, steps: int, decay: float) -> keras.optimizers.Optimiz
     )
     sgd.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
     return sgd
+
+
+def build(spec: dict) -> FaceModel:
+    """The network in its training form: any picture size, fused normalisation, dropout."""
+    return FaceModel.from_spec(
+        spec, input_shape=(None, None, 3), normalization=FusedBatchNormalization, dropout=0.2
+    )
+
+
+def finished(run: Path) -> FaceModel:
+    """The network of a finished run in its published form, in float32.
+
+    Raises:
+        ValueError: the run has not come to its end.
+    """
+    config = json.loads((run / "config.json").read_text())["config"]
+    state = RunState(run, config)
+    if state.epoch < config["epochs"]:
+        raise ValueError(f"{run} is at epoch {state.epoch} of {config['epochs']}; train it on")
+    trained = build(config["spec"])
+    holder = trained if config["teacher"] == "none" else Distiller(trained)
+    holder.load_weights(state.weights(state.epoch))
+    model = FaceModel.from_spec(config["spec"])
+    model.set_weights(trained.get_weights())
+    return model
+
+
+def teach(run: Path, train: dict[str, PreparedSet]) -> dict[str, PreparedSet]:
+    """The sets with the teacher's outputs, from the file of an earlier call where there is one."""
+    taught = {}
+    for name, prepared in train.items():
+        file = run / f"outputs-{name}.npz"
+        if not file.exists():
+            teacher = finished(run)
+            outputs = cache_teacher(teacher, prepared).soft
+            np.savez(file, **outputs)
+        with np.load(file) as stored:
+            taught[name] = replace(prepared, soft={task: stored[task] for task in stored.files})
+    return taught
 
 
 def main(arguments=None) -> None:
@@ -86,14 +133,18 @@ def main(arguments=None) -> None:
         "small": [SMALL, SMALL_SHARE],
         "seed": options.seed,
     }
+    distil = options.teacher != "none"
+    if distil:
+        config["distillation"] = [HARD, SOFT, TEMPERATURE]
     state = RunState(run, config)
 
     train = load_sets(options.prepared, "train")
     validation = load_sets(options.prepared, "validation")
 
-    model = FaceModel.from_spec(
-        spec, input_shape=(None, None, 3), normalization=FusedBatchNormalization, dropout=0.2
-    )
+    model = student = build(spec)
+    if distil:
+        train = teach(Path(options.teacher), train)
+        model = Distiller(student, hard=HARD, soft=SOFT, temperature=TEMPERATURE)
     steps = options.epochs * STEPS_PER_EPOCH
     model.compile(optimizer(options.rate, steps, options.decay))
 
@@ -110,6 +161,7 @@ def main(arguments=None) -> None:
             seed=options.seed,
             augmentation=Augmentation(size=size),
             first_step=start * STEPS_PER_EPOCH,
+            soft=distil,
         )
         model.fit(
             batches,

@@ -1,0 +1,124 @@
+"""Scores a finished run on the validation part of each set, in colour and in grey.
+
+    python -m recipes.face_zoo.evaluate runs/student
+
+writes `metrics.json` and figures into the run's folder: every task on every set that has its labels,
+with 95 % intervals (bootstrap over faces, over people where the set names them), per group, and
+for ages 18 to 75 apart, since most networks fail on children and the old.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from kerasface.data.prepared import PreparedSet
+from kerasface.evaluation.groups import card_rows, group_columns, per_group
+from kerasface.evaluation.intervals import measure_with_intervals
+from kerasface.models import FaceModel
+from recipes.face_zoo.sets import load_sets
+from recipes.face_zoo.train import finished
+
+NAMES = {"fer2013": "FER2013", "utkface": "UTKFace", "fairface": "FairFace", "celeba": "CelebA"}
+PROTOCOL = "one central crop at the entry's template, no test-time augmentation, {colour}"
+GREY = (0.299, 0.587, 0.114)
+# Whose accuracy is told apart for whom; a set without these labels is left out.
+GROUPED = ("age", "gender", "race", "race7", "age_group")
+GROUPS = {"utkface": ("gender", "race", "age"), "fairface": ("gender", "race7", "age_group")}
+HEADLINE = ("accuracy", "mean_absolute_error")
+ADULTS = (18, 75)
+
+
+def grey(prepared: PreparedSet) -> PreparedSet:
+    """The set without colour, three equal channels."""
+    value = np.rint(prepared.images @ np.array(GREY)).astype("uint8")
+    return replace(prepared, images=np.repeat(value[..., None], 3, axis=-1))
+
+
+def outputs_of(model: FaceModel, prepared: PreparedSet) -> dict[str, np.ndarray]:
+    """Outputs `(rows, output_size)` of each task."""
+    return model.predict(prepared.images, batch_size=256, verbose=0)
+
+
+def score(model: FaceModel, sets: dict[str, PreparedSet]) -> dict:
+    """Rows for the card: `{"metrics", "per_group", "reliability"}`."""
+    metrics, groups, reliability = [], [], []
+    for name, colour in sets.items():
+        dyes = {"as given": colour}
+        if name != "fer2013":
+            dyes["converted to grey"] = grey(colour)
+        for dye, prepared in dyes.items():
+            outputs = outputs_of(model, prepared)
+            protocol = PROTOCOL.format(colour=dye)
+            for task in model.tasks:
+                if not prepared.labelled(task.name):
+                    continue
+                columns = (outputs[task.name], prepared.labels[task.name])
+                mask, subjects = prepared.masks[task.name], prepared.subjects
+                where = (task, NAMES[name], "validation", protocol)
+                found = measure_with_intervals(task, *columns, mask, subjects)
+                rows = _rows(where, found)
+                reliability += [row for row in rows if row["metric"] in ("ECE", "coverage")]
+                metrics += [row for row in rows if row["metric"] not in ("ECE", "coverage")]
+                if dye != "as given":
+                    continue
+                adults = _adults(prepared)
+                if adults is not None:
+                    found = measure_with_intervals(task, *columns, mask & adults, subjects)
+                    groups += _rows(where, found, f"ages {ADULTS[0]} to {ADULTS[1]}", HEADLINE)
+                if task.name in GROUPED and name in GROUPS:
+                    tasks = [model.task(each) for each in GROUPS[name]]
+                    table = per_group(task, *columns, mask, group_columns(prepared, tasks), 1)
+                    for each in table:
+                        groups += _rows(where, each["measures"], each["group"], HEADLINE)
+    return {"metrics": metrics, "per_group": groups, "reliability": reliability}
+
+
+def _rows(where, found, group=None, only=None) -> list[dict]:
+    task, dataset, split, protocol = where
+    return card_rows(task, found, dataset, split, protocol, group, only)
+
+
+def _adults(prepared: PreparedSet):
+    if not prepared.labelled("age"):
+        return None
+    age = prepared.labels["age"]
+    return prepared.masks["age"] & (age >= ADULTS[0]) & (age <= ADULTS[1])
+
+
+def headline(metrics: list[dict]) -> dict[str, float]:
+    """The four numbers of the comparison: accuracies as shares, age in years."""
+    wanted = {
+        "FER2013 expression accuracy": ("expression", "FER2013", "accuracy"),
+        "UTKFace age MAE (years)": ("age", "UTKFace", "mean absolute error (years)"),
+        "UTKFace gender accuracy": ("gender", "UTKFace", "accuracy"),
+        "UTKFace race (5) accuracy": ("race", "UTKFace", "accuracy"),
+    }
+    return {
+        title: next(
+            row["value"]
+            for row in metrics
+            if (row["task"], row["dataset"], row["metric"]) == key
+            and row["protocol"].endswith("as given")
+        )
+        for title, key in wanted.items()
+    }
+
+
+def main(arguments=None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--prepared", type=Path, default=Path("runs/prepared"))
+    options = parser.parse_args(arguments)
+    scores = score(finished(options.run), load_sets(options.prepared, "validation"))
+    (options.run / "metrics.json").write_text(json.dumps(scores, indent=1) + "\n")
+    for title, value in headline(scores["metrics"]).items():
+        print(f"{title}: {value:.4f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+"""Measures with intervals, by group and by confidence, and the figures of a report.
+
+Names are imported when they are first asked for. A new public name is one line in `_HOME`
+(name: module it lives in).
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+_HOME = {
+    # numbers
+    "measure": "measures",
+    "confusion_matrix": "measures",
+    "accuracy": "measures",
+    "balanced_accuracy": "measures",
+    "macro_f1": "measures",
+    "point_errors": "measures",
+    "expected_calibration_error": "calibration",
+    "interval_coverage": "calibration",
+    "probabilities_of": "calibration",
+    "reliability_bins": "calibration",
+    # how far they could be off, and for whom
+    "measure_with_intervals": "intervals",
+    "card_rows": "groups",
+    "group_columns": "groups",
+    "per_group": "groups",
+    # figures
+    "confusion_figure": "figures",
+    "error_by_band": "figures",
+    "learning_curves": "figures",
+    "read_history": "figures",
+    "reliability_diagram": "figures",
+    "value_scatter": "figures",
+}
+
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str):
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,212 @@
+"""Figures of a report, each a function of plain arrays that returns a PNG.
+
+matplotlib is imported when the first figure is drawn, and without its global state, so that
+figures can be drawn while something else trains or shows windows.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from kerasface.evaluation.calibration import BINS, reliability_bins
+
+DPI = 100
+# Past this many classes the cells of a confusion matrix are too small for numbers.
+MOST_NUMBERS = 16
+BLUE, ORANGE, GREY = "#1f5fa8", "#d9772b", "#888888"
+
+
+def confusion_figure(confusion, classes: Sequence[str], title: str = "") -> bytes:
+    """A confusion matrix, coloured by the share of the true class.
+
+    Args:
+        confusion: `(classes, classes)` counts, true class by row.
+        classes: their names.
+        title: shown above.
+
+    Returns:
+        PNG bytes. Cells show the share in percent; rows the number of faces.
+
+    Raises:
+        ValueError: the matrix does not fit the names.
+    """
+    counts = np.asarray(confusion, "float64")
+    if counts.shape != (len(classes), len(classes)):
+        raise ValueError(
+            f"a matrix of {len(classes)} x {len(classes)} is needed. Received: {counts.shape}"
+        )
+    rows = counts.sum(axis=1, keepdims=True)
+    share = counts / np.maximum(rows, 1.0)
+    side = min(2.5 + 0.5 * len(classes), 14.0)
+    figure, axes = _figure(side + 0.6, side)
+    axes.imshow(share, cmap="Blues", vmin=0.0, vmax=1.0)
+    places = range(len(classes))
+    axes.set_xticks(places, classes, rotation=45, ha="right", fontsize=8)
+    labels = [f"{name} ({int(n)})" for name, n in zip(classes, rows[:, 0], strict=True)]
+    axes.set_yticks(places, labels, fontsize=8)
+    axes.set(xlabel="predicted", ylabel="true (faces)", title=title)
+    if len(classes) <= MOST_NUMBERS:
+        for row, column in np.ndindex(counts.shape):
+            colour = "white" if share[row, column] > 0.5 else "black"
+            text = f"{100 * share[row, column]:.0f}" if counts[row, column] else ""
+            axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=8)
+    return _png(figure)
+
+
+def read_history(path: str | Path) -> list[dict]:
+    """Entries of a run's `history.jsonl` in the order of their epochs.
+
+    A run that was killed and resumed may hold an epoch twice; the later one stands.
+    """
+    lines = Path(path).read_text().splitlines()
+    epochs = {entry["epoch"]: entry for entry in map(json.loads, filter(None, lines))}
+    return [epochs[epoch] for epoch in sorted(epochs)]
+
+
+def learning_curves(
+    runs: Mapping[str, Sequence[Mapping]], measures: Sequence[str] | None = None
+) -> bytes:
+    """Measures over epochs, a panel a measure and a line a run.
+
+    Args:
+        runs: by name the entries of `read_history`.
+        measures: keys of the entries, default all that a run has, but counts.
+
+    Returns:
+        PNG bytes. A measure that starts with `val_` is drawn dashed in the panel of its training
+        form where there is one.
+
+    Raises:
+        ValueError: no run has any of the measures.
+    """
+    present = {key for entries in runs.values() for entry in entries for key in entry}
+    if measures is None:
+        measures = sorted(present - {"epoch"})
+        measures = [name for name in measures if not name.endswith("labelled")]
+    measures = [name for name in measures if name in present]
+    if not measures:
+        raise ValueError(f"no run has such measures. Received: runs={sorted(runs)}")
+    training = [n for n in measures if n.removeprefix("val_") == n]
+    panels = {name: [name] for name in training}
+    for name in measures:
+        if name.startswith("val_"):
+            panels.setdefault(name.removeprefix("val_"), []).append(name)
+    columns = min(3, len(panels))
+    rows = math.ceil(len(panels) / columns)
+    figure, grid = _figure(4.2 * columns, 2.9 * rows, rows, columns)
+    for axes, (title, names) in zip(np.ravel(grid), panels.items(), strict=False):
+        for number, (run, entries) in enumerate(runs.items()):
+            for name in names:
+                points = [(entry["epoch"], entry[name]) for entry in entries if name in entry]
+                style = "--" if name.startswith("val_") else "-"
+                axes.plot(*np.array(points or [(np.nan, np.nan)]).T, style, c=f"C{number}")
+            axes.plot([], [], c=f"C{number}", label=run)
+        axes.set_title(title, fontsize=9)
+        axes.set_xlabel("epoch", fontsize=8)
+        axes.tick_params(labelsize=8)
+        axes.grid(alpha=0.3)
+    for axes in np.ravel(grid)[len(panels) :]:
+        axes.set_axis_off()
+    if len(runs) > 1:
+        np.ravel(grid)[0].legend(fontsize=7)
+    return _png(figure)
+
+
+def value_scatter(labels, values, unit: str = "years", title: str = "") -> bytes:
+    """Predicted numbers against true ones, such as ages.
+
+    Args:
+        labels: `(rows,)` true values in the unit.
+        values: `(rows,)` predicted ones.
+        unit: of both.
+        title: shown above, beside the mean absolute error.
+
+    Returns:
+        PNG bytes.
+    """
+    labels, values = np.asarray(labels, "float64"), np.asarray(values, "float64")
+    error = np.abs(values - labels).mean()
+    ends = [min(labels.min(), values.min()), max(labels.max(), values.max())]
+    figure, axes = _figure(4.6, 4.4)
+    axes.scatter(labels, values, s=6, alpha=0.25, color=BLUE, linewidths=0)
+    axes.plot(ends, ends, color=GREY, lw=1)
+    axes.set(xlabel=f"true ({unit})", ylabel=f"predicted ({unit})", aspect="equal")
+    axes.set_title(f"{title} mean absolute error {error:.2f} {unit}".strip(), fontsize=9)
+    axes.grid(alpha=0.3)
+    return _png(figure)
+
+
+def error_by_band(labels, values, bands: Sequence[float], unit: str = "years") -> bytes:
+    """Mean absolute error in bands of the true value, with its 95 % interval.
+
+    Args:
+        labels: `(rows,)` true values in the unit.
+        values: `(rows,)` predicted ones.
+        bands: rising lower ends, the last band is open.
+        unit: of all of them.
+
+    Returns:
+        PNG bytes. The number of faces stands in each bar; the interval is 1.96 standard
+        errors of the mean.
+    """
+    from kerasface.evaluation.groups import band_names
+
+    labels = np.asarray(labels, "float64")
+    error = np.abs(np.asarray(values, "float64") - labels)
+    place = np.searchsorted(bands, labels, side="right") - 1
+    figure, axes = _figure(6.0, 3.4)
+    for band in range(len(bands)):
+        inside = error[place == band]
+        if len(inside):
+            half = 1.96 * inside.std() / np.sqrt(len(inside))
+            axes.bar(band, inside.mean(), yerr=half, color=BLUE, ecolor=ORANGE, capsize=3)
+        axes.text(band, 0.0, f"{len(inside)}", ha="center", va="bottom", fontsize=7)
+    axes.set_xticks(range(len(bands)), band_names(bands), fontsize=8)
+    axes.set(xlabel=f"true ({unit})", ylabel=f"mean absolute error ({unit})")
+    return _png(figure)
+
+
+def reliability_diagram(probabilities, labels, bins: int = BINS, title: str = "") -> bytes:
+    """How often the answer was right, by how sure the model was of it.
+
+    Args:
+        probabilities: `(rows, classes)`.
+        labels: `(rows,)` integer class numbers.
+        bins: number of bins of equal width.
+        title: shown above, beside the calibration error.
+
+    Returns:
+        PNG bytes: bars of accuracy against the diagonal, and the share of faces in each bin.
+    """
+    found = reliability_bins(probabilities, labels, bins)
+    share = found.weight / found.weight.sum()
+    error = np.nansum(np.abs(found.accuracy - found.confidence) * share)
+    figure, axes = _figure(4.4, 4.2)
+    middle, width = (found.edges[1:] + found.edges[:-1]) / 2.0, 1.0 / bins
+    axes.bar(middle, np.nan_to_num(found.accuracy), 0.9 * width, color=BLUE, label="accuracy")
+    axes.bar(middle, share, 0.4 * width, color=ORANGE, label="share of faces")
+    axes.plot([0, 1], [0, 1], color=GREY, lw=1)
+    axes.set(xlabel="confidence", ylabel="accuracy", xlim=(0, 1), ylim=(0, 1))
+    axes.set_title(f"{title} calibration error {100 * error:.1f} %".strip(), fontsize=9)
+    axes.legend(fontsize=8, loc="upper left")
+    return _png(figure)
+
+
+def _figure(width: float, height: float, rows: int = 1, columns: int = 1):
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
+    return figure, figure.subplots(rows, columns)
+
+
+def _png(figure) -> bytes:
+    stream = io.BytesIO()
+    # Without the name and version of the program, the same figure is the same file.
+    figure.savefig(stream, format="png", metadata={"Software": None})
+    return stream.getvalue()

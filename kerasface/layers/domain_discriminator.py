@@ -89,6 +89,10 @@ class DomainDiscriminator(keras.layers.Layer):
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], self.size)
 
+    def compute_output_spec(self, features, training=None):
+        # From the shape alone Keras would take the dtype of the policy and not float32.
+        return keras.KerasTensor(self.compute_output_shape(features.shape), "float32")
+
     def get_config(self):
         return {
             **super().get_config(),

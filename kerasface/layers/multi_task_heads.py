@@ -70,7 +70,9 @@ class MultiTaskHeads(keras.layers.Layer):
 
     def build(self, input_shape):
         for task in self.task_names:
-            self.head(task).build(input_shape)
+            # A head that was saved built comes back built.
+            if not self.head(task).built:
+                self.head(task).build(input_shape)
 
     def call(self, features, training=None):
         # Keras hands `training` down to the heads that take it.
@@ -78,6 +80,11 @@ class MultiTaskHeads(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         return {task: self.head(task).compute_output_shape(input_shape) for task in self.task_names}
+
+    def compute_output_spec(self, features, training=None):
+        # From the shape alone Keras would take the dtype of the policy and not float32.
+        shapes = self.compute_output_shape(features.shape)
+        return {task: keras.KerasTensor(shape, "float32") for task, shape in shapes.items()}
 
     def get_config(self):
         heads = {

@@ -16,6 +16,7 @@ from kerasface.data.prepare import prepare
 from kerasface.data.prepared import PreparedSet
 from kerasface.data.readers import read, vocabulary
 from kerasface.data.readers.fer2013 import near_private_names
+from kerasface.data.synthetic import synthetic_set
 from kerasface.data.table import FaceTable
 from kerasface.data.template import SET_BOXES, crop_box
 from kerasface.tasks import Classification, Regression
@@ -66,6 +67,24 @@ def without_near_private(table: FaceTable) -> FaceTable:
 def load_sets(folder: Path, split: str) -> dict[str, PreparedSet]:
     """The prepared sets of one split by name."""
     return {name: PreparedSet.load(folder / f"{name}-{split}.npz") for name in SETS}
+
+
+# Style, seed and labels of the synthetic faces that stand for each set in `--smoke`.
+SMOKE = {
+    "fer2013": ("photo", 1, ("expression",)),
+    "utkface": ("sketch", 2, ("age", "gender")),
+    "fairface": ("comic", 3, ("gender",)),
+    "celeba": ("photo", 4, ("gender",)),
+}
+
+
+def smoke_sets(split: str, rows: int = 80) -> dict[str, PreparedSet]:
+    """Synthetic faces in place of the real sets; nobody's race is drawn."""
+    first = SPLITS.index(split) * 100
+    return {
+        name: synthetic_set(rows, style=style, seed=first + seed, tasks=tasks)
+        for name, (style, seed, tasks) in SMOKE.items()
+    }
 
 
 def _crop(image, row, box):

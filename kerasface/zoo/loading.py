@@ -12,6 +12,7 @@ from kerasface.zoo.locate import locate
 from kerasface.zoo.manifest import CONFIG, WEIGHTS, InputContract, Manifest
 from kerasface.zoo.names import inside
 from kerasface.zoo.probe import check_probe
+from kerasface.zoo.progress import bars
 from kerasface.zoo.schema import read_json
 from kerasface.zoo.weights import count_parameters
 
@@ -52,7 +53,8 @@ def load(source: str | os.PathLike, *, sha256: str | None = None, check: bool = 
         >>> model = load("student")  # doctest: +SKIP
         >>> model.analyze(["photo.jpg"])  # doctest: +SKIP
     """
-    folder = locate(source, sha256=sha256)
+    with bars() as watch:
+        folder = locate(source, sha256=sha256, watch=watch)
     manifest = read_manifest(folder)
     model = build(folder, manifest)
     if check:

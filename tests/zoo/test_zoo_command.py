@@ -1,10 +1,10 @@
 """`kerasface zoo` and `publish`: answers, exit codes, one line for bad input, speed."""
 
 import json
+import resource
 import shutil
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -135,19 +135,19 @@ def test_publish(tmp_path, entry, facts, make_model, capsys):
     assert "No such file" in failed(capsys, *arguments)
 
 
+def seconds_of_children():
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 @pytest.mark.parametrize("arguments", [["list"], ["info", "tiny"], ["verify"], ["fetch", "tiny"]])
 def test_in_half_a_second_without_keras(zoo, monkeypatch, arguments):
-    """The best of several, as other work may run on this machine."""
+    """Processor time, as other work may run on this machine; the benchmark prints the clock's."""
     monkeypatch.setenv("KERASFACE_ZOO", str(zoo))
-    times = []
-    for _ in range(5):
-        started = time.perf_counter()
-        done = subprocess.run([*COMMAND, "zoo", *arguments], capture_output=True, text=True)
-        times.append(time.perf_counter() - started)
-        assert done.returncode == 0, done.stderr
-        if times[-1] < 0.5:
-            break
-    assert min(times) < 0.5
+    before = seconds_of_children()
+    done = subprocess.run([*COMMAND, "zoo", *arguments], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert seconds_of_children() - before < 0.5
     code = "import sys; from kerasface.apps.main import main; main(sys.argv[1:]);"
     code += "sys.exit(bool({'keras', 'tensorflow', 'jax'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code, "zoo", *arguments], capture_output=True)

@@ -1,6 +1,9 @@
 """From a name, a folder or an address to a model that answers as it did when published."""
 
+import os
 import shutil
+import subprocess
+import sys
 
 import h5py
 import keras
@@ -62,6 +65,7 @@ def test_by_name_address_and_folder(zoo, server, monkeypatch):
     assert load(str(zoo / "tiny" / "1.10.0")).manifest.version == "1.10.0"
 
 
+@pytest.mark.slow
 def test_it_trains_and_saves_like_any_model(entry, tmp_path):
     model = load(entry)
     model.compile("sgd")
@@ -81,6 +85,20 @@ def test_in_bfloat16(entry):
         assert load(entry).trunk.compute_dtype == "bfloat16"
     finally:
         keras.config.set_dtype_policy(before)
+
+
+@pytest.mark.slow
+def test_on_jax(entry):
+    """The same answers from another backend, in a process of its own."""
+    pytest.importorskip("jax")
+    code = "import sys, kerasface; print(kerasface.zoo.load(sys.argv[1]).manifest.reference)"
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(entry)],
+        env={**os.environ, "KERAS_BACKEND": "jax"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.strip() == "tiny@1.0.0", done.stderr
 
 
 def test_hash_before_anything_parses(copied, monkeypatch):

@@ -194,25 +194,13 @@ def _verify(options: argparse.Namespace) -> int:
 
 
 def _fetch(options: argparse.Namespace) -> int:
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
-
     from kerasface.zoo.entry import NEEDED
     from kerasface.zoo.locate import locate
+    from kerasface.zoo.progress import bars
 
-    # On standard error, so that what is printed is the folder alone.
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
-    console = Console(stderr=True)
-    quiet = not console.is_terminal
-    with Progress(*columns, console=console, transient=True, disable=quiet) as progress:
-        bars: dict[str, Any] = {}
-
-        def watch(name: str, count: int, total: int) -> None:
-            if name not in bars:
-                bars[name] = progress.add_task(name, total=total)
-            progress.update(bars[name], completed=count)
-
-        files = None if options.all else NEEDED
+    files = None if options.all else NEEDED
+    # The bars are on standard error, so that what is printed is the folder alone.
+    with bars() as watch:
         folder = locate(options.entry, sha256=options.sha256, files=files, watch=watch)
     print(folder)
     return 0

@@ -26,7 +26,7 @@ Scorer = Callable[[np.ndarray], dict[str, float]]
 def measure(task: Task, outputs, labels, mask=None) -> dict[str, float]:
     """All measures of a task over its labelled rows.
 
-    - classification: `accuracy`, `balanced_accuracy`, `macro_f1`, `calibration_error`
+    - classification and domain: `accuracy`, `balanced_accuracy`, `macro_f1`, `calibration_error`
     - regression: `mean_absolute_error`, `root_mean_squared_error` (in the unit), `within_5`
       (share of errors of at most 5 units), with bins also `interval_coverage` (share of labels
       inside the range that is shown to people)
@@ -200,6 +200,7 @@ def _mean(values, weights) -> float:
 # How each kind of task is measured; a kind that is not here has no measures by row.
 SCORERS = {
     "classification": _classification,
+    "domain": _classification,
     "regression": _regression,
     "landmarks": _landmarks,
 }

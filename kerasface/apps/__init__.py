@@ -5,9 +5,9 @@ from __future__ import annotations
 from importlib import import_module
 
 _HOME = {
-    "analyze": "analyze",
-    "iterate_analyses": "analyze",
-    "annotate": "annotate",
+    "analyze": "analysis",
+    "iterate_analyses": "analysis",
+    "annotate": "annotation",
     "crop_face": "cropping",
     "Face": "detection",
     "MtcnnDetector": "detection",

@@ -8,7 +8,6 @@ of Grace Hopper that comes with matplotlib.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
@@ -23,7 +22,6 @@ def main(arguments=None) -> int:
     parser.add_argument("--model", default="student", help="name, folder or address of an entry")
     parser.add_argument("--out", type=Path, default=OUT, help="folder (default: %(default)s)")
     options = parser.parse_args(arguments)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from kerasface.zoo.errors import ZooError
 
     try:
@@ -54,11 +52,13 @@ def demonstrate(photo: str, model_name: str, out: Path) -> int:
     from rich.console import Console
 
     from kerasface import zoo
-    from kerasface.apps.analyze import analyze
-    from kerasface.apps.annotate import annotate
+    from kerasface.apps.annotation import annotate
     from kerasface.apps.pictures import as_picture
+    from kerasface.apps.startup import quiet_start
 
-    image = as_picture(photo)
+    image = as_picture(photo)  # first, as a wrong path should not take seconds to be said
+    with quiet_start():
+        from kerasface.apps.analysis import analyze
     model = zoo.load(model_name)
     # By name, every task: groups of race are given only to who asks for them so.
     [record] = analyze(model, image, [task.name for task in model.tasks], detector="mtcnn")

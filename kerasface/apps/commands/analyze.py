@@ -56,9 +56,11 @@ def run(options: argparse.Namespace) -> int:
     """Reads the pictures; 2 where none of them could be read."""
     paths = list(expand(options.pictures))
     targets = _targets(options, paths)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # its start-up lines are of no use here
     from kerasface import zoo
-    from kerasface.apps.analyze import iterate_analyses
+    from kerasface.apps.startup import quiet_start
+
+    with quiet_start():
+        from kerasface.apps.analysis import iterate_analyses
 
     model = zoo.load(options.model)
     tasks = options.tasks and [name.strip() for name in options.tasks.split(",") if name.strip()]
@@ -186,7 +188,7 @@ def _targets(options, paths: list[str]) -> dict[str, Path]:
 
 
 def _draw(record: dict, target: Path) -> None:
-    from kerasface.apps.annotate import annotate
+    from kerasface.apps.annotation import annotate
     from kerasface.apps.pictures import as_picture
 
     target.parent.mkdir(parents=True, exist_ok=True)

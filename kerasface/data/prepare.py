@@ -5,13 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
+from typing import NamedTuple
 
 import numpy as np
 
 from kerasface.data.decode import ImageError, decode_row
-from kerasface.data.prepared import PreparedSet, encode_labels
+from kerasface.data.prepared import PreparedSet, encode_labels, illegal_label
 from kerasface.data.table import FaceRow, FaceTable
 from kerasface.tasks import Task
+
+
+class _Cut(NamedTuple):
+    """A crop and its labels."""
+
+    image: np.ndarray
+    labels: dict
 
 
 def prepare(
@@ -57,23 +65,23 @@ def prepare(
                     f"crop must return (pixels, labels) with the points of {sorted(points)} as "
                     f"shares of the crop. Received: {type(result).__name__}"
                 )
-            for task in tasks:
-                if labels.get(task.name) is not None:
-                    task.encode(labels[task.name])
-            return image, labels
-        except (ImageError, ValueError) as error:
-            return error
+            wrong = illegal_label(tasks, labels)
+            if wrong:
+                return "illegal label", f"{table.name_of(index)}: {wrong}"
+            return _Cut(image, labels)
+        except ImageError as error:
+            return "broken picture", str(error)
+        except ValueError as error:
+            return "no crop", f"{table.name_of(index)}: {error}"
 
     with ThreadPoolExecutor(workers) as pool:
         for index, result in enumerate(pool.map(read, range(len(table)))):
-            if isinstance(result, ImageError):
-                report.skip("broken picture", str(result))
-            elif isinstance(result, ValueError):
-                report.skip("illegal label or crop", f"{table.name_of(index)}: {result}")
-            else:
-                images.append(result[0])
-                known.append(result[1])
+            if isinstance(result, _Cut):
+                images.append(result.image)
+                known.append(result.labels)
                 kept.append(index)
+            else:
+                report.skip(*result)
     report.read = len(kept)
     if not kept:
         raise ValueError(f"no row of {table.report.source} could be used.\n{report}")

@@ -143,3 +143,14 @@ def encode_labels(tasks: Iterable, rows: Sequence[dict]) -> tuple[dict, dict]:
                 mask[row] = True
         labels[task.name], masks[task.name] = column, mask
     return labels, masks
+
+
+def illegal_label(tasks: Iterable, labels: dict) -> str | None:
+    """What is wrong with a row's raw labels, or None: the first task's own words."""
+    for task in tasks:
+        if labels.get(task.name) is not None:
+            try:
+                task.encode(labels[task.name])
+            except (ValueError, TypeError) as error:
+                return str(error)
+    return None

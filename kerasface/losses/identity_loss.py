@@ -64,7 +64,7 @@ class IdentityLoss(keras.losses.Loss):
         if sample_weight is not None:
             sample_weight = ops.reshape(ops.convert_to_tensor(sample_weight), (-1,))
         # Keras itself reduces, as only it knows the number of replicas.
-        reduce = _ValueOfRow(reduction=self.reduction, dtype=self.dtype)
+        reduce = _ValueOfRow(name=self.name, reduction=self.reduction, dtype=self.dtype)
         return reduce(ops.zeros_like(rows), rows, sample_weight=sample_weight)
 
     def get_config(self):

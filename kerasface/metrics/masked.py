@@ -50,12 +50,18 @@ class MaskedMetric(keras.metrics.Metric):
         return self.fn(y_true, y_pred)
 
     def update_state(self, y_true, y_pred, sample_weight=None):
-        y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
+        y_true, y_pred = self._wide(y_true), self._wide(y_pred)
         values = ops.cast(self.values(y_true, y_pred), self.dtype)
         values = _per_row(values, y_pred)
         mask = row_mask(sample_weight, values)
         self.total.assign_add(ops.sum(ops.where(mask, values, ops.zeros_like(values))))
         self.count.assign_add(ops.sum(ops.cast(mask, self.dtype)))
+
+    def _wide(self, x):
+        """Floats in the dtype of the state, so that half-precision outputs meet their labels."""
+        x = ops.convert_to_tensor(x)
+        is_float = keras.backend.is_float_dtype(keras.backend.standardize_dtype(x.dtype))
+        return ops.cast(x, self.dtype) if is_float else x
 
     def result(self):
         mean = self.total / ops.maximum(self.count, 1.0)
@@ -136,8 +142,7 @@ class MaskedMeanAbsoluteError(_FixedMaskedMetric):
         super().__init__(name=name, dtype=dtype)
 
     def values(self, y_true, y_pred):
-        y_pred = ops.cast(y_pred, self.dtype)
-        y_true = ops.reshape(ops.cast(y_true, self.dtype), ops.shape(y_pred))
+        y_true = ops.reshape(ops.cast(y_true, y_pred.dtype), ops.shape(y_pred))
         return ops.abs(y_true - y_pred)
 
 
@@ -162,7 +167,7 @@ class MaskedLoss(_FixedMaskedMetric):
         self.loss_fn = loss_fn
 
     def values(self, y_true, y_pred):
-        return self.loss_fn.call(y_true, ops.cast(y_pred, self.dtype))
+        return self.loss_fn.call(y_true, y_pred)
 
     def get_config(self):
         return {

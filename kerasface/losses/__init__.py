@@ -1,6 +1,8 @@
 """Keras losses."""
 
+from kerasface.losses.cosine_distance import CosineDistance
 from kerasface.losses.identity_loss import IdentityLoss
+from kerasface.losses.known_identity_triplet import KnownIdentityTripletLoss
 from kerasface.losses.label_distribution import LabelDistributionLoss
 from kerasface.losses.scaled_error import ScaledAbsoluteError
 from kerasface.losses.soft_targets import SoftTargetCrossentropy
@@ -8,7 +10,9 @@ from kerasface.losses.triplet_hard import TripletHardLoss
 from kerasface.losses.triplet_semi_hard import TripletSemiHardLoss
 
 __all__ = [
+    "CosineDistance",
     "IdentityLoss",
+    "KnownIdentityTripletLoss",
     "LabelDistributionLoss",
     "ScaledAbsoluteError",
     "SoftTargetCrossentropy",

@@ -3,13 +3,24 @@
 from difflib import get_close_matches
 
 from kerasface.tasks.classification import Classification
+from kerasface.tasks.domain import Domain
+from kerasface.tasks.embedding import Embedding
 from kerasface.tasks.landmarks import Landmarks
 from kerasface.tasks.regression import Regression
 from kerasface.tasks.task import Task
 
-KINDS = {kind.kind: kind for kind in (Classification, Regression, Landmarks)}
+KINDS = {kind.kind: kind for kind in (Classification, Regression, Landmarks, Embedding, Domain)}
 
-__all__ = ["KINDS", "Classification", "Landmarks", "Regression", "Task", "from_config"]
+__all__ = [
+    "KINDS",
+    "Classification",
+    "Domain",
+    "Embedding",
+    "Landmarks",
+    "Regression",
+    "Task",
+    "from_config",
+]
 
 
 def from_config(config: dict) -> Task:
@@ -19,7 +30,7 @@ def from_config(config: dict) -> Task:
         config: `{"kind": ..., "name": ..., ...}`.
 
     Raises:
-        ValueError: an unknown kind; near ones are listed.
+        ValueError: an unknown kind (near ones are listed), or arguments that it does not take.
 
     Example:
         >>> from_config({"kind": "classification", "name": "gender", "classes": ["m", "f"]})
@@ -30,4 +41,7 @@ def from_config(config: dict) -> Task:
     if kind not in KINDS:
         near = get_close_matches(str(kind), KINDS) or sorted(KINDS)
         raise ValueError(f"no such kind of task; near: {', '.join(near)}. Received: {kind!r}")
-    return KINDS[kind](**arguments)
+    try:
+        return KINDS[kind](**arguments)
+    except TypeError as error:  # a config comes from a file, so this is bad input and no bug
+        raise ValueError(f"no {kind} task can be made: {error}. Received: {config}") from error

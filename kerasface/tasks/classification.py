@@ -69,7 +69,7 @@ class Classification(Task):
         if isinstance(raw, (int, np.integer)) and not isinstance(raw, bool):
             if 0 <= raw < len(self.classes):
                 return np.int32(raw)
-        elif raw in self._index:
+        elif isinstance(raw, str) and raw in self._index:
             return np.int32(self._index[raw])
         raise ValueError(f"'{self.name}' must be one of {list(self.classes)}. Received: {raw!r}")
 

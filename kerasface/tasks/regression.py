@@ -33,7 +33,7 @@ class Regression(Task):
         note: a sentence shown beside the answer.
 
     Raises:
-        ValueError: the range is empty or there is one bin.
+        ValueError: the range is empty, there is one bin, or the spread is not positive.
 
     Example:
         >>> age = Regression("age", unit="years", range=(0, 116), bins=59)
@@ -63,6 +63,8 @@ class Regression(Task):
         self.unit = unit
         self.bins = None if bins is None else int(bins)
         self.spread = float(spread) if spread is not None else (self.high - self.low) / 30.0
+        if not self.spread > 0:
+            raise ValueError(f"'{name}' needs a spread above 0. Received: spread={spread}")
 
     @property
     def output_size(self) -> int:
@@ -111,7 +113,10 @@ class Regression(Task):
         return SoftTargetCrossentropy(1.0, name=f"{self.name}_soft_targets")
 
     def encode(self, raw) -> np.float32:
-        value = float(raw)
+        try:
+            value = float(raw)
+        except (TypeError, ValueError):
+            value = float("nan")  # falls out below, with the sentence that says what is allowed
         if not self.low <= value <= self.high:
             raise ValueError(
                 f"'{self.name}' must be from {self.low:g} to {self.high:g} {self.unit}. "

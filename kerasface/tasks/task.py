@@ -2,32 +2,39 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from typing import Any
 
 import keras
 import numpy as np
 
+# What can name an attribute, a weight in a file and a metric in a log on any system.
+TASK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+
 
 class Task(ABC):
     """A thing to predict: its head, loss, metrics, label encoding, and how it is shown.
 
     Args:
-        name: the task's name, a Python identifier; the key of its labels, outputs, weights
-            and head (`<name>_head`).
+        name: the task's name, a letter followed by letters, digits or `_`; the key of its
+            labels, outputs, weights and head (`<name>_head`).
         alpha: weight of the task's loss, more than 0. The labelled rows of a batch carry
             `alpha * batch / n_labelled` as sample weight.
         note: a sentence shown to people beside the answer, e.g. where the labels are from.
 
     Raises:
-        ValueError: the name is no identifier or alpha is not positive.
+        ValueError: the name is no such word or alpha is not positive.
     """
 
     kind: str = ""
 
     def __init__(self, name: str, alpha: float = 1.0, note: str = ""):
-        if not isinstance(name, str) or not name.isidentifier():
-            raise ValueError(f"a task's name must be a Python identifier. Received: name={name!r}")
+        if not isinstance(name, str) or not TASK_NAME.fullmatch(name):
+            raise ValueError(
+                "a task's name must be a letter followed by letters, digits or `_`. "
+                f"Received: name={name!r}"
+            )
         if not alpha > 0:
             raise ValueError(f"alpha must be more than 0. Received: alpha={alpha}")
         self.name = name

@@ -71,7 +71,9 @@ class LabelDistributionLoss(keras.losses.Loss):
         target = normal_target(value, centres, self.spread)
         gap = ops.log(target + 1e-12) - ops.log_softmax(logits, axis=-1)
         divergence = ops.sum(target * gap, axis=-1)
-        return divergence + self.weight * ops.abs(expectation(logits, centres) - value) / self.spread
+        return (
+            divergence + self.weight * ops.abs(expectation(logits, centres) - value) / self.spread
+        )
 
     def get_config(self) -> dict:
         return {
@@ -81,4 +83,5 @@ class LabelDistributionLoss(keras.losses.Loss):
             "bins": self.bins,
             "spread": self.spread,
             "weight": self.weight,
+            "dtype": self.dtype,
         }

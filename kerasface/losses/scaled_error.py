@@ -36,4 +36,4 @@ class ScaledAbsoluteError(keras.losses.Loss):
         return ops.mean(ops.abs(truth - prediction), axis=-1) / self.scale
 
     def get_config(self) -> dict:
-        return {**super().get_config(), "scale": self.scale}
+        return {**super().get_config(), "scale": self.scale, "dtype": self.dtype}

@@ -60,4 +60,4 @@ class SoftTargetCrossentropy(keras.losses.Loss):
         return soft_target_crossentropy(y_true, y_pred, self.temperature)
 
     def get_config(self) -> dict:
-        return {**super().get_config(), "temperature": self.temperature}
+        return {**super().get_config(), "temperature": self.temperature, "dtype": self.dtype}

@@ -1,0 +1,44 @@
+"""MirroredStrategy on two logical CPUs against one device."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def answer():
+    found = subprocess.run(
+        [sys.executable, "-m", "tests.tasks.two_replicas"],
+        cwd=ROOT,
+        env={**os.environ, "KERAS_BACKEND": "tensorflow", "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert found.returncode == 0, found.stderr[-3000:]
+    return json.loads(found.stdout.splitlines()[-1])
+
+
+@pytest.mark.slow
+def test_training_on_two_replicas_ends_with_the_weights_of_one_device(answer):
+    assert answer["replicas"] == 2 and answer["moved"] > 1e-3
+    assert answer["apart"] < 1e-6
+
+
+@pytest.mark.slow
+def test_logs_on_two_replicas_are_those_of_one_device(answer):
+    for name, (one, two) in answer["logs"].items():
+        assert two == pytest.approx(one, rel=1e-5, abs=1e-6), name
+
+
+@pytest.mark.slow
+def test_an_embeddings_loss_is_the_mean_of_the_replicas_by_known_rows(answer):
+    """Each replica sees its own pairs only, so the value is another one than on one device."""
+    values = answer["embedding"]
+    assert values["two_replicas"] == pytest.approx(values["by_known_rows"], rel=1e-5)
+    assert values["two_replicas"] != pytest.approx(values["one_device"], rel=1e-3)

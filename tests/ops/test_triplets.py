@@ -77,6 +77,7 @@ KINDS = ("semihard", "hard", "hard-soft")
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_recorded_values_and_gradients_of_tensorflow_addons(kind):
+    """All 180, to 1e-5. In 038 rounding alone sets the distance of two equal rows: 3e-4."""
     with np.load(GOLDEN) as recorded:
         cases = sorted({key.split("/")[0] for key in recorded})
         assert len(cases) == 60

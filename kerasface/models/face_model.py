@@ -9,14 +9,14 @@ from keras import layers
 
 from kerasface.export import registered
 from kerasface.layers.multi_task_heads import MultiTaskHeads
-from kerasface.models.measured_logs import DropUnmeasured, measured
+from kerasface.models.partial_labels import PartialLabelsModel
 from kerasface.models.trunks import build_trunk
 from kerasface.tasks import Task
 from kerasface.tasks import from_config as task_from_config
 
 
 @registered
-class FaceModel(keras.Model):
+class FaceModel(PartialLabelsModel):
     """Shared layers (trunk) and a head for each task; trains with stock `compile` and `fit`.
 
     Args:
@@ -44,8 +44,8 @@ class FaceModel(keras.Model):
         >>> from kerasface.tasks import Classification
         >>> trunk = build_trunk("small_resnet", widths=(8, 8, 8))
         >>> model = FaceModel(trunk, [Classification("gender", ("male", "female"))])
-        >>> model(keras.ops.zeros((2, 48, 48, 3)))["gender"].shape
-        TensorShape([2, 2])
+        >>> tuple(model(keras.ops.zeros((2, 48, 48, 3)))["gender"].shape)
+        (2, 2)
     """
 
     def __init__(
@@ -101,32 +101,12 @@ class FaceModel(keras.Model):
                 return task
         raise KeyError(f"no task {name!r}; tasks: {[task.name for task in self.tasks]}")
 
-    def compile(self, optimizer="adamw", loss=None, weighted_metrics=None, **kwargs):
-        """As `keras.Model.compile`; the tasks' own losses and metrics where none are given."""
-        super().compile(
-            optimizer=optimizer,
-            loss=loss or {task.name: task.make_loss() for task in self.tasks},
-            weighted_metrics=weighted_metrics
-            or {task.name: task.make_metrics() for task in self.tasks},
-            **kwargs,
-        )
-
-    def fit(self, *args, callbacks=None, **kwargs):
-        """As `keras.Model.fit`; a metric that saw no labelled row is absent from the logs."""
-        given = list(callbacks) if isinstance(callbacks, (list, tuple)) else callbacks or []
-        given = given if isinstance(given, list) else [given]
-        return super().fit(*args, callbacks=[DropUnmeasured(), *given], **kwargs)
-
-    def evaluate(self, *args, return_dict=True, **kwargs):
-        """As `keras.Model.evaluate`, by default as a dict without what was not measured."""
-        logs = super().evaluate(*args, return_dict=return_dict, **kwargs)
-        return measured(logs) if isinstance(logs, dict) else logs
-
     def get_spec(self) -> dict:
         """What rebuilds the network without its weights, JSON-safe; `config.json` of the zoo.
 
         Raises:
-            ValueError: the trunk was passed as an object, so its making is not known.
+            ValueError: the trunk was passed as an object, so its making is not known, or it was
+                made for pictures of any size.
         """
         if self.trunk_spec is None:
             raise ValueError(
@@ -134,6 +114,12 @@ class FaceModel(keras.Model):
                 f"from build_trunk. Received: trunk={self.trunk.name!r}"
             )
         height, width, channels = self.trunk.input_shape[1:]
+        if height is None or width is None:
+            raise ValueError(
+                "a published model reads pictures of one size: make it again with "
+                "FaceModel.from_spec and load these weights. "
+                f"Received: a trunk of input shape {self.trunk.input_shape}"
+            )
         return {
             "trunk": self.trunk_spec,
             "tasks": [task.get_config() for task in self.tasks],

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import keras
 
 from kerasface.data.batches import TEACHER
-from kerasface.models.measured_logs import DropUnmeasured, measured
+from kerasface.models.partial_labels import PartialLabelsModel
 from kerasface.tasks import Task
 
 
-class Distiller(keras.Model):
+class Distiller(PartialLabelsModel):
     """Trains a multi-task student on partial labels and on a teacher's outputs.
 
     `L = hard * sum_t alpha_t mean_labelled H(y, S) + soft * sum_t alpha_t mean_all D_t(T, S)`,
@@ -86,16 +86,6 @@ class Distiller(keras.Model):
     def call(self, images, training=False):
         return self.student(images, training=training)
 
-    def compile(self, optimizer="adamw", loss=None, weighted_metrics=None, **kwargs):
-        """As `keras.Model.compile`; the tasks' own losses and metrics where none are given."""
-        super().compile(
-            optimizer=optimizer,
-            loss=loss or {task.name: task.make_loss() for task in self.tasks},
-            weighted_metrics=weighted_metrics
-            or {task.name: task.make_metrics() for task in self.tasks},
-            **kwargs,
-        )
-
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """Hard loss over labelled rows plus, in training, soft loss against the teacher."""
         labels, targets = _split(y)
@@ -125,17 +115,6 @@ class Distiller(keras.Model):
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         return super().compute_metrics(x, _split(y)[0], y_pred, sample_weight)
-
-    def fit(self, *args, callbacks=None, **kwargs):
-        """As `keras.Model.fit`; a metric that saw no labelled row is absent from the logs."""
-        given = list(callbacks) if isinstance(callbacks, (list, tuple)) else callbacks or []
-        given = given if isinstance(given, list) else [given]
-        return super().fit(*args, callbacks=[DropUnmeasured(), *given], **kwargs)
-
-    def evaluate(self, *args, return_dict=True, **kwargs):
-        """The student's metrics, by default as a dict without what was not measured."""
-        logs = super().evaluate(*args, return_dict=return_dict, **kwargs)
-        return measured(logs) if isinstance(logs, dict) else logs
 
 
 def _asker(teacher: keras.Model):

@@ -31,6 +31,8 @@ from kerasface.training.distiller import Distiller
 from kerasface.training.fused_normalization import FusedBatchNormalization
 from kerasface.training.run_state import RunState
 from kerasface.training.teacher_outputs import cache_teacher
+from kerasface.training.tensorboard import TensorBoardReport
+from kerasface.training.validation import ValidationRound
 from recipes.face_zoo.sets import TASKS, load_sets, smoke_sets
 
 # Rows of each set in a batch of 128: half for expression, the hardest task, as in the paper.
@@ -41,6 +43,7 @@ AUGMENTATION = Augmentation(
     shift=0.06, scale=0.06, rotate=5.0, contrast=0.15, brightness=0.05, grey=0.5, erase=0.0
 )
 STEPS_PER_EPOCH = 250
+VALIDATION_EVERY = 4
 # The first part of the training sees faces of 36 pixels, at 56 % of the cost of 48.
 SMALL, SMALL_SHARE = 36, 0.25
 # The teacher's part in the student's loss; chosen once, not tuned.
@@ -163,6 +166,11 @@ def main(arguments=None) -> None:
         model = Distiller(student, hard=HARD, soft=SOFT, temperature=TEMPERATURE)
     model.compile(optimizer(options.rate, steps, options.decay))
 
+    checks = ValidationRound(validation, every=VALIDATION_EVERY, grey=True)
+    rows = sum(PER_BATCH.values())
+    report = TensorBoardReport(
+        run / "events", checks, config=config, batch_size=rows, epochs=epochs
+    )
     first = state.restore(model)
     turn = round(epochs * SMALL_SHARE)
     for start, end, size in ((0, turn, SMALL), (turn, epochs, INPUT["height"])):
@@ -183,7 +191,7 @@ def main(arguments=None) -> None:
             initial_epoch=start,
             epochs=end,
             steps_per_epoch=epoch_steps,
-            callbacks=[state],
+            callbacks=[checks, state, report],
             verbose=2,
         )
 

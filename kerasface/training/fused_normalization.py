@@ -13,20 +13,33 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
     """`keras.layers.BatchNormalization` whose training pass is one fused TensorFlow kernel.
 
     Keras normalises in several element-wise operations, which cost a CPU about a third of the
-    training step of a small network in bfloat16 (`benchmarks/` has the ratio). Variables, their order
-    and the inference pass are those of the Keras layer, so weights move freely between
-    models built with either: pass it as `normalization` while training on TensorFlow.
+    training step of a small network in bfloat16 (`benchmarks/` has the ratio). Variables, their
+    order and the inference pass are those of the Keras layer: pass it as `normalization` while
+    training on TensorFlow, then give the weights to a model built with the Keras layer by
+    `plain.set_weights(fused.get_weights())`. A file of weights names layers by their class, so
+    `load_weights` refuses the other's file.
 
     Differs from Keras in one thing: the moving variance is fed the unbiased batch variance
     (divided by n - 1), as the fused kernel gives it.
 
     Call arguments:
-        inputs: `(batch, height, width, channels)` float; other ranks use Keras's own pass.
+        inputs: `(batch, height, width, channels)` float. Other ranks, another axis, layers
+            without scale or centre, and synchronised ones use Keras's own pass.
         training: whether to normalise by the batch's own statistics.
+        mask: as in the Keras layer; with a mask its own pass is used.
     """
 
     def call(self, inputs, training=None, mask=None):
-        if not (training and self.trainable) or len(inputs.shape) != 4 or mask is not None:
+        fused = (
+            (training and self.trainable)
+            and mask is None
+            and len(inputs.shape) == 4
+            and self.axis in (-1, 3)
+            and self.scale
+            and self.center
+            and not self.synchronized
+        )
+        if not fused:
             return super().call(inputs, training=training, mask=mask)
         outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
             x=inputs,

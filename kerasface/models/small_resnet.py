@@ -17,7 +17,7 @@ def small_resnet(
     normalization: Callable[[], keras.layers.Layer] = layers.BatchNormalization,
     name: str = "small_resnet",
 ) -> keras.Model:
-    """Residual trunk of 1.95 million parameters at the default widths.
+    """Residual trunk of 1.94 million parameters at the default widths.
 
     A 3 x 3 stem of stride 2, then groups of residual blocks (two 3 x 3 convolutions each);
     every group after the first halves the map. No pooling in the stem: a face of 48 pixels

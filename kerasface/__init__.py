@@ -11,6 +11,7 @@ _PARTS = (
     "apps",
     "data",
     "evaluation",
+    "inference",
     "layers",
     "losses",
     "metrics",

@@ -35,10 +35,11 @@ BELOW = {
     "training": {
         *("export", "ops", "layers", "losses", "metrics", "tasks", "models", "data", "evaluation"),
     },
-    "zoo": {"export", "ops", "tasks", "models", "data"},
+    "inference": {"export", "ops", "tasks", "models", "data"},
+    "zoo": {"export", "ops", "tasks", "models", "data", "inference"},
     "apps": {
         *("export", "ops", "layers", "losses", "metrics", "tasks", "models", "data"),
-        *("evaluation", "training", "zoo"),
+        *("evaluation", "training", "inference", "zoo"),
     },
 }
 # Any backend: `keras.ops` only.
@@ -55,7 +56,7 @@ PRIVATE_MODULES = ("keras.src", "tensorflow.python", "jax._src")
 # Documented by Python although they begin with an underscore.
 PUBLIC_UNDERSCORES = {"_replace", "_asdict", "_fields", "_make", "_exit"}
 BANNED_NAMES = ("utils.py", "helpers.py", "base.py")
-KERAS_PACKAGES = ("layers", "losses", "metrics", "models", "training")
+KERAS_PACKAGES = ("layers", "losses", "metrics", "models", "training", "inference")
 
 
 def name_of(path):

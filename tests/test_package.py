@@ -131,7 +131,7 @@ import sys
 from pathlib import Path
 import numpy as np
 import kerasface
-from kerasface.apps import analyze
+from kerasface.inference import analyze
 assert Path(kerasface.__file__).is_relative_to(sys.argv[1]), kerasface.__file__
 model = kerasface.zoo.load("student")
 assert model.manifest.version == "0.10.0"

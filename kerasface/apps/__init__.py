@@ -1,19 +1,13 @@
-"""For people with pictures: finding faces, reading them with a model, showing the answers."""
+"""What people run: the command line, the demo, pictures with answers drawn in."""
 
 from __future__ import annotations
 
 from importlib import import_module
 
 _HOME = {
-    "analyze": "analysis",
-    "iterate_analyses": "analysis",
     "annotate": "annotation",
-    "crop_face": "cropping",
-    "Face": "detection",
-    "MtcnnDetector": "detection",
-    "find_faces": "detection",
-    "as_picture": "pictures",
     "in_words": "wording",
+    "notes_of": "wording",
 }
 
 __all__ = sorted(_HOME)

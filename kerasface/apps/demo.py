@@ -53,37 +53,33 @@ def demonstrate(photo: str, model_name: str, out: Path) -> int:
 
     from kerasface import zoo
     from kerasface.apps.annotation import annotate
-    from kerasface.apps.pictures import as_picture
+    from kerasface.inference.pictures import as_picture
     from kerasface.apps.startup import quiet_start
+    from kerasface.apps.wording import notes_of
 
     image = as_picture(photo)  # first, as a wrong path should not take seconds to be said
     with quiet_start():
-        from kerasface.apps.analysis import analyze
+        from kerasface.inference.analysis import analyze
     model = zoo.load(model_name)
     # By name, every task: groups of race are given only to who asks for them so.
     [record] = analyze(model, image, [task.name for task in model.tasks], detector="mtcnn")
     if "error" in record:
         raise ValueError(record["error"])
     console = Console()
+    plain = {"markup": False, "highlight": False, "soft_wrap": True}
+    height, width = image.shape[:2]
     console.print(
-        f"{photo}: {image.shape[1]} x {image.shape[0]} pixels, faces found: {len(record['faces'])}",
-        markup=False,
-        highlight=False,
+        f"{Path(photo).name}: {width} x {height} pixels, faces found: {len(record['faces'])}",
+        **plain,
     )
     for number, face in enumerate(record["faces"]):
         console.print(face_table(number, face))
-    notes = {
-        f"{name}: {answer['note']}"
-        for face in record["faces"]
-        for name, answer in face["answers"].items()
-        if "note" in answer
-    }
-    for note in sorted(notes):
-        console.print(note, style="italic", markup=False, highlight=False)
+    for note in notes_of(record["faces"]):
+        console.print(note, style="italic", **plain)
     target = out / f"{Path(photo).stem}.png"
     target.parent.mkdir(parents=True, exist_ok=True)
     annotate(image, record).save(target)
-    console.print(f"written: {target}", markup=False, highlight=False)
+    console.print(f"written: {target}", **plain)
     return 0
 
 

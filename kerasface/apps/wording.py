@@ -26,3 +26,21 @@ def in_words(answer: dict) -> str:
             text += f" ({answer['low']:.0f} to {answer['high']:.0f})"
         return text
     return ""
+
+
+def notes_of(faces: list[dict]) -> list[str]:
+    """The notes beside the answers of faces, each once, after the tasks that it belongs to.
+
+    Args:
+        faces: of one or more records of `analyze`.
+
+    Example:
+        >>> notes_of([{"answers": {"age": {"note": "a guess"}, "race": {"note": "a guess"}}}])
+        ['age, race: a guess']
+    """
+    tasks: dict[str, dict[str, None]] = {}
+    for face in faces:
+        for name, answer in face["answers"].items():
+            if "note" in answer:
+                tasks.setdefault(answer["note"], {})[name] = None
+    return [f"{', '.join(names)}: {note}" for note, names in tasks.items()]

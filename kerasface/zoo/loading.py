@@ -17,18 +17,18 @@ from kerasface.zoo.schema import read_json
 from kerasface.zoo.weights import count_parameters
 
 if TYPE_CHECKING:
-    from kerasface.models import FaceModel
+    from kerasface.inference import PublishedModel
 
 # A network computing in bfloat16 (8 bits of mantissa) or float16 answers this much less exactly.
 ALLOWED = {"float32": 1.0, "float64": 1.0}
 ALLOWED_HALF = 100.0
 
 
-def load(source: str | os.PathLike, *, sha256: str | None = None, check: bool = True) -> FaceModel:
+def load(source: str | os.PathLike, *, sha256: str | None = None, check: bool = True) -> PublishedModel:
     """Loads a published model: checked, built from our own code, and asked its probe.
 
     Nothing that was downloaded runs: sha256 first, then the network is built by
-    `FaceModel.from_spec`, then the weights are read, then the answers to a stored input are
+    `PublishedModel.from_spec`, then the weights are read, then the answers to a stored input are
     compared. Searched, in order: `KERASFACE_ZOO` (folder or address), the checkout, the
     package, the cache under `KERASFACE_HOME`, the mirrors of the index. `KERASFACE_OFFLINE=1`
     forbids the network.
@@ -68,7 +68,7 @@ def _compute_dtype() -> str:
     return keras.config.dtype_policy().compute_dtype
 
 
-def build(folder: Path, manifest: Manifest) -> FaceModel:
+def build(folder: Path, manifest: Manifest) -> PublishedModel:
     """The model of an entry's folder; hashes are checked here once more, before anything parses.
 
     Args:
@@ -97,13 +97,13 @@ def build(folder: Path, manifest: Manifest) -> FaceModel:
     return model
 
 
-def from_config(spec: Any, where: str) -> FaceModel:
+def from_config(spec: Any, where: str) -> PublishedModel:
     """Builds a model from a configuration that may be a stranger's.
 
     Raises:
         ManifestError: it is none of ours, or would make a trunk fetch or open weights.
     """
-    from kerasface.models import FaceModel
+    from kerasface.inference.published_model import PublishedModel
 
     trunk = spec.get("trunk") if isinstance(spec, dict) else None
     config = trunk.get("config", {}) if isinstance(trunk, dict) else None
@@ -115,13 +115,13 @@ def from_config(spec: Any, where: str) -> FaceModel:
             f"{where}: trunk.config.weights must be null. Received: {config['weights']!r}"
         )
     try:
-        return FaceModel.from_spec(spec)
+        return PublishedModel.from_spec(spec)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         line = (str(error).splitlines() or [type(error).__name__])[0]
         raise ManifestError(f"{where} describes no model: {line}") from None
 
 
-def _check_promises(model: FaceModel, manifest: Manifest, config: Path) -> None:
+def _check_promises(model: PublishedModel, manifest: Manifest, config: Path) -> None:
     """The model is the one the manifest speaks of: parameters, input, tasks."""
     promised = (manifest.parameters, _size(manifest.input), _answers(manifest.tasks))
     size = model.get_spec()["input"]

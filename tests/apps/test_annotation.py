@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kerasface.apps.analysis import analyze
+from kerasface.inference.analysis import analyze
 from kerasface.apps.annotation import FRAME, annotate
 
 

@@ -60,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
     from kerasface.apps.startup import quiet_start
 
     with quiet_start():
-        from kerasface.apps.analysis import iterate_analyses
+        from kerasface.inference.analysis import iterate_analyses
 
     model = zoo.load(options.model)
     tasks = options.tasks and [name.strip() for name in options.tasks.split(",") if name.strip()]
@@ -141,11 +141,11 @@ def print_table(records: list[dict]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from kerasface.apps.wording import in_words
+    from kerasface.apps.wording import in_words, notes_of
 
-    answers = [face["answers"] for record in records for face in record["faces"]]
+    faces = [face for record in records for face in record["faces"]]
     tasks = dict.fromkeys(
-        name for each in answers for name, answer in each.items() if in_words(answer)
+        name for face in faces for name, answer in face["answers"].items() if in_words(answer)
     )
     table = Table("picture", "face", *tasks)
     for record in records:
@@ -157,9 +157,8 @@ def print_table(records: list[dict]) -> None:
             table.add_row(name, "cannot be read" if "error" in record else "no face found")
     console = Console()
     console.print(table)
-    notes = {(name, answer.get("note")) for each in answers for name, answer in each.items()}
-    for name, note in sorted((name, note) for name, note in notes if note):
-        console.print(Text(f"{name}: {note}", style="italic"))
+    for note in notes_of(faces):
+        console.print(Text(note, style="italic"), soft_wrap=True)
 
 
 def _targets(options, paths: list[str]) -> dict[str, Path]:
@@ -189,7 +188,7 @@ def _targets(options, paths: list[str]) -> dict[str, Path]:
 
 def _draw(record: dict, target: Path) -> None:
     from kerasface.apps.annotation import annotate
-    from kerasface.apps.pictures import as_picture
+    from kerasface.inference.pictures import as_picture
 
     target.parent.mkdir(parents=True, exist_ok=True)
     annotate(as_picture(record["image"]), record).save(target)

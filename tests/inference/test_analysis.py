@@ -8,9 +8,9 @@ import sys
 import numpy as np
 import pytest
 
-from kerasface.apps.analysis import GUESS, analyze, iterate_analyses, read_crops
-from kerasface.apps.cropping import crop_face
-from kerasface.apps.detection import find_faces
+from kerasface.inference.analysis import GUESS, analyze, iterate_analyses, read_crops
+from kerasface.inference.cropping import crop_face
+from kerasface.inference.detection import find_faces
 from kerasface.models import FaceModel
 from kerasface.tasks import Classification
 
@@ -136,7 +136,7 @@ def test_wrong_arguments_are_said_before_any_work(model, arguments, words):
 
 JAX = """
 import numpy as np
-from kerasface.apps.analysis import analyze
+from kerasface.inference.analysis import analyze
 from kerasface.models import FaceModel, build_trunk
 from kerasface.tasks import Classification, Regression
 import keras, sys

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from kerasface.apps.detection import Face
+from kerasface.inference.detection import Face
 from kerasface.data.template import SIZE, crop_box, crop_from_box, crop_from_points
 
 LONGEST_STRIP = 3  # width to height, or height to width, of what may still be a face

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kerasface.apps import detection
+from kerasface.inference import detection
 from kerasface.apps.demo import portrait
-from kerasface.apps.detection import Face, MtcnnDetector, find_faces
-from kerasface.apps.pictures import as_picture
+from kerasface.inference.detection import Face, MtcnnDetector, find_faces
+from kerasface.inference.pictures import as_picture
 
 
 def test_whole_picture(picture):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kerasface.apps.pictures import as_list, as_picture, name_of
+from kerasface.inference.pictures import as_list, as_picture, name_of
 from kerasface.data.decode import ImageError
 
 

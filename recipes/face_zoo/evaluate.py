@@ -17,8 +17,11 @@ from pathlib import Path
 import numpy as np
 
 from kerasface.data.prepared import PreparedSet
+from kerasface.evaluation.calibration import probabilities_of
+from kerasface.evaluation.figures import confusion_figure, reliability_diagram, value_scatter
 from kerasface.evaluation.groups import card_rows, group_columns, per_group
 from kerasface.evaluation.intervals import measure_with_intervals
+from kerasface.evaluation.measures import confusion_matrix
 from kerasface.models import FaceModel
 from recipes.face_zoo.sets import load_sets
 from recipes.face_zoo.train import finished
@@ -31,6 +34,7 @@ GROUPED = ("age", "gender", "race", "race7", "age_group")
 GROUPS = {"utkface": ("gender", "race", "age"), "fairface": ("gender", "race7", "age_group")}
 HEADLINE = ("accuracy", "mean_absolute_error")
 ADULTS = (18, 75)
+FIGURES = (("fer2013", "expression"), ("utkface", "race"), ("utkface", "age"))
 
 
 def grey(prepared: PreparedSet) -> PreparedSet:
@@ -78,6 +82,29 @@ def score(model: FaceModel, sets: dict[str, PreparedSet]) -> dict:
     return {"metrics": metrics, "per_group": groups, "reliability": reliability}
 
 
+def draw(model: FaceModel, sets: dict[str, PreparedSet], folder: Path) -> None:
+    """Confusion matrices, reliability of the expressions, and ages against their labels."""
+    folder.mkdir(exist_ok=True)
+    for name, task_name in FIGURES:
+        prepared, task = sets[name], model.task(task_name)
+        if not prepared.labelled(task_name):
+            continue
+        mask = prepared.masks[task_name]
+        outputs = outputs_of(model, prepared)[task_name][mask]
+        labels = prepared.labels[task_name][mask]
+        title, file = f"{NAMES[name]} {task_name}, validation", f"{name}_{task_name}"
+        if task.kind == "regression":
+            values = task.expected(outputs)
+            (folder / f"{file}.png").write_bytes(value_scatter(labels, values, task.unit, title))
+            continue
+        chances = probabilities_of(outputs)
+        confusion = confusion_matrix(labels, chances.argmax(-1), task.output_size)
+        picture = confusion_figure(confusion, task.classes, title)
+        (folder / f"{file}_confusion.png").write_bytes(picture)
+        picture = reliability_diagram(chances, labels, title=title)
+        (folder / f"{file}_reliability.png").write_bytes(picture)
+
+
 def _rows(where, found, group=None, only=None) -> list[dict]:
     task, dataset, split, protocol = where
     return card_rows(task, found, dataset, split, protocol, group, only)
@@ -114,7 +141,9 @@ def main(arguments=None) -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("--prepared", type=Path, default=Path("runs/prepared"))
     options = parser.parse_args(arguments)
-    scores = score(finished(options.run), load_sets(options.prepared, "validation"))
+    model, sets = finished(options.run), load_sets(options.prepared, "validation")
+    scores = score(model, sets)
+    draw(model, sets, options.run / "figures")
     (options.run / "metrics.json").write_text(json.dumps(scores, indent=1) + "\n")
     for title, value in headline(scores["metrics"]).items():
         print(f"{title}: {value:.4f}")

@@ -53,7 +53,7 @@ DATA = (
 )
 DESCRIPTIONS = {
     "teacher": "VGG-16 of half width for 48 x 48 faces: six tasks from four partly labelled sets",
-    "student": "Small residual network for 48 x 48 faces: six tasks in one pass, distilled",
+    "student": "Small residual network for 48 x 48 faces: six tasks in one pass",
 }
 CROP = (
     "A square in which the middle of the eyes and the middle of the mouth fall on the template's "
@@ -72,11 +72,13 @@ def main(arguments=None) -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("name", choices=DESCRIPTIONS)
     parser.add_argument("version")
-    parser.add_argument("--figures", type=Path, nargs="*", default=[])
     options = parser.parse_args(arguments)
     scores = json.loads((options.run / "metrics.json").read_text())
     config = json.loads((options.run / "config.json").read_text())["config"]
     images = config["epochs"] * config["steps_per_epoch"] * sum(config["per_batch"].values())
+    taught = "without a teacher"
+    if config["teacher"] != "none":
+        taught = f"distilled from the run {Path(config['teacher']).name}"
     limits = [
         f"Trained for {images / 1e6:.2f} million faces in mixed bfloat16 on two processor cores; a "
         "longer training would do better."
@@ -85,7 +87,7 @@ def main(arguments=None) -> None:
         finished(options.run),
         options.name,
         options.version,
-        description=DESCRIPTIONS[options.name],
+        description=f"{DESCRIPTIONS[options.name]}; trained {taught}",
         licences=LICENCES,
         data=DATA,
         metrics=scores["metrics"],
@@ -97,7 +99,9 @@ def main(arguments=None) -> None:
         resize="bilinear with antialiasing",
         recipe="recipes/face_zoo/train.py",
         limits=limits,
-        figures={path: path.stem.replace("_", " ") for path in options.figures},
+        figures={
+            path: path.stem.replace("_", " ") for path in sorted((options.run / "figures").iterdir())
+        },
     )
     print(entry)
 

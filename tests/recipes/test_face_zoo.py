@@ -41,6 +41,14 @@ def test_teacher_student_and_scores(tmp_path):
     for row in scores["metrics"]:
         assert row["ci95"][0] <= row["value"] <= row["ci95"][1] and row["n"] > 0
 
+    evaluate.draw(model, smoke_sets("validation"), tmp_path / "figures")
+    figures = sorted(path.name for path in (tmp_path / "figures").iterdir())
+    assert figures == [
+        "fer2013_expression_confusion.png",
+        "fer2013_expression_reliability.png",
+        "utkface_age.png",
+    ]
+
     # The same command again has nothing left to do and changes nothing.
     weights = model.get_weights()
     train.main(["student", "--smoke", "--run", str(student), "--teacher", str(teacher)])

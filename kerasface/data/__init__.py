@@ -35,6 +35,12 @@ _HOME = {
     "PreparedSet": "prepared",
     "mix": "mixing",
     "arrays": "batches",
+    "ArrayBatches": "array_batches",
+    "mix_streams": "streams",
+    "decoded": "streams",
+    "to_device": "streams",
+    "DeviceAugmentation": "device_augmentation",
+    "RandomGrey": "device_augmentation",
     "Augmentation": "augment",
     # the one crop
     "crop_box": "template",
@@ -42,6 +48,13 @@ _HOME = {
     "crop_from_points": "template",
     # procedural faces
     "synthetic_set": "synthetic",
+    "split_identities": "synthetic",
+    "draw_face": "synthetic",
+    "draw_faces": "synthetic",
+    # sets on disk
+    "write_records": "records",
+    "read_records": "records",
+    "stream_records": "records",
 }
 
 __all__ = sorted(_HOME)

@@ -62,10 +62,17 @@ def confusion_figure(confusion, classes: Sequence[str], title: str = "") -> byte
 def read_history(path: str | Path) -> list[dict]:
     """Entries of a run's `history.jsonl` in the order of their epochs.
 
-    A run that was killed and resumed may hold an epoch twice; the later one stands.
+    A run that was killed and resumed may hold an epoch twice; the later one stands. A last
+    line that is not whole, of a run that is just writing it, is left out.
+
+    Raises:
+        ValueError: another line is no JSON.
     """
-    lines = Path(path).read_text().splitlines()
-    epochs = {entry["epoch"]: entry for entry in map(json.loads, filter(None, lines))}
+    lines = Path(path).read_text().splitlines(keepends=True)
+    if lines and not lines[-1].endswith("\n"):
+        lines.pop()
+    entries = [json.loads(line) for line in lines if line.strip()]
+    epochs = {entry["epoch"]: entry for entry in entries}
     return [epochs[epoch] for epoch in sorted(epochs)]
 
 

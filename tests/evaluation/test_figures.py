@@ -60,6 +60,12 @@ def test_history_keeps_the_later_of_two_entries(tmp_path):
     assert figures.read_history(path) == [{"epoch": 1, "loss": 3.0}, {"epoch": 2, "loss": 2.0}]
 
 
+def test_history_of_a_run_that_is_writing_leaves_the_last_line_out(tmp_path):
+    path = write_history(tmp_path / "history.jsonl", [{"epoch": 1, "loss": 3.0}])
+    path.write_text(path.read_text() + '{"epoch": 2, "lo')
+    assert figures.read_history(path) == [{"epoch": 1, "loss": 3.0}]
+
+
 def test_curves_share_a_panel_with_their_validation_form(tmp_path):
     entries = [
         {"epoch": n, "loss": 3.0 / n, "val_loss": 4.0 / n, "accuracy": n / 4} for n in (1, 2, 3)

@@ -10,7 +10,7 @@ import pytest
 from kerasface.data import synthetic_set
 from kerasface.data.batches import arrays
 from kerasface.evaluation.measures import measure
-from kerasface.models import FaceModel
+from kerasface.models import FaceModel, build_trunk
 from kerasface.tasks import Classification, Embedding, Regression
 from kerasface.training.progress import Progress, duration
 from kerasface.training.validation import ValidationRound, has_colour, predict, without_colour
@@ -33,9 +33,14 @@ def grey_copy(prepared):
     return replace(prepared, images=without_colour(prepared.images))
 
 
-@pytest.fixture
-def model(make_face_model):
-    model = make_face_model(*TASKS)
+def make_model(*tasks):
+    trunk = build_trunk("small_resnet", widths=(4,), blocks=(1,), stem=4)
+    return FaceModel(trunk, tasks or TASKS)
+
+
+@pytest.fixture(scope="module")
+def model():
+    model = make_model()
     model.compile(keras.optimizers.SGD(1e-3))
     return model
 
@@ -147,11 +152,11 @@ def test_the_model_is_traced_once_for_all_sets_and_rounds(sets):
 
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
-def test_mixed_precision(make_face_model, sets, policy):
+def test_mixed_precision(sets, policy):
     before = keras.mixed_precision.dtype_policy()
     try:
         keras.mixed_precision.set_dtype_policy(policy)
-        model = make_face_model(*TASKS)
+        model = make_model()
     finally:
         keras.mixed_precision.set_dtype_policy(before)
     checks = ValidationRound(sets, batch_size=4)
@@ -172,9 +177,9 @@ def test_rounds_come_every_so_many_epochs_and_at_the_end(model, sets):
     assert rounds == [(1, 0, False), (2, 2, True), (3, 3, True)]
 
 
-def test_kinds_without_a_measure_by_row_are_absent(make_face_model):
+def test_kinds_without_a_measure_by_row_are_absent():
     faces = synthetic_set(5, tasks=("identity", "gender"))
-    model = make_face_model(GENDER, Embedding("identity", 4))
+    model = make_model(GENDER, Embedding("identity", 4))
     assert set(ValidationRound({"a": faces}, batch_size=8).measure(model)["a"]) == {"gender"}
 
 
@@ -221,7 +226,8 @@ from kerasface.tasks import Regression
 from kerasface.training.validation import predict
 faces = synthetic_set(7, tasks=("age",))
 with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
-    model = FaceModel(build_trunk("small_resnet", widths=(4, 4, 4)), [Regression("age", "years", (0, 9))])
+    trunk = build_trunk("small_resnet", widths=(4,), blocks=(1,), stem=4)
+    model = FaceModel(trunk, [Regression("age", "years", (0, 9))])
 found = predict(model, faces.images, batch_size=4)["age"]
 np.testing.assert_allclose(found, model(faces.images.astype("float32"))["age"], atol=1e-4)
 print("same")

@@ -68,7 +68,7 @@ class RunState(keras.callbacks.Callback):
                 model.optimizer.build(model.trainable_variables)
             model.load_weights(self.weights(epoch))
             self._restore_random(model, epoch)
-            self._forget_after(epoch)
+        self._forget_after(epoch)
         return epoch
 
     def weights(self, epoch: int) -> Path:
@@ -97,7 +97,9 @@ class RunState(keras.callbacks.Callback):
         history = self.folder / "history.jsonl"
         lines = history.read_text().splitlines() if history.exists() else []
         kept = [line for line in lines if _epoch_of(line) <= epoch]
-        if len(kept) < len(lines):
+        if not kept:
+            history.unlink(missing_ok=True)
+        elif len(kept) < len(lines):
             _replace_text(history, "\n".join(kept))
 
     def on_epoch_end(self, epoch, logs=None):

@@ -48,7 +48,7 @@ setup(
         "matplotlib>=3.8",
         "rich>=13.7",
         "requests>=2.32",
-        "urllib3>=2",
+        "urllib3>=2.2",  # read1 of a response
         "filelock>=3.13",
     ],
     extras_require={
@@ -58,6 +58,7 @@ setup(
             "jax>=0.5",
             "keras-hub>=0.25",
             "pytest>=8",
+            "pyyaml>=6",
             "ruff>=0.9",
             "setuptools>=70.1",  # builds the wheel that a test installs
         ],

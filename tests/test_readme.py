@@ -19,7 +19,9 @@ COMMANDS = re.findall(r"^    (kerasface .*?)\s*(?:#.*)?$", README, re.MULTILINE)
 
 @pytest.mark.parametrize("number", range(len(BLOCKS)))
 def test_python_runs_as_printed(number, monkeypatch, tmp_path, make_face_model, capsys):
-    model = make_face_model()
+    from kerasface.inference import PublishedModel
+
+    model = PublishedModel.from_spec(make_face_model().get_spec())
     monkeypatch.setattr("kerasface.zoo.load", lambda name: model, raising=False)
     monkeypatch.chdir(tmp_path)
     Image.new("RGB", (64, 64)).save("photo.jpg")

@@ -2,8 +2,8 @@
 
     python -m recipes.face_zoo.evaluate runs/student
 
-writes `metrics.json` and figures into the run's folder: every task on every set that has its labels,
-with 95 % intervals (bootstrap over faces, over people where the set names them), per group, and
+writes `metrics.json` and figures into the run's folder: every task on every set that has its
+labels, with 95 % intervals (bootstrap over faces, over people where the set names them), per group, and
 for ages 18 to 75 apart, since most networks fail on children and the old.
 """
 

@@ -62,8 +62,8 @@ CROP = (
     "the inside."
 )
 NOTES = (
-    "ECE is the expected calibration error of the predicted class in 15 bins. Coverage is the share "
-    "of faces whose labelled age lies in the range that is shown, which claims to hold 80 %.",
+    "ECE is the expected calibration error of the predicted class in 15 bins. Coverage is the "
+    "share of faces whose labelled age lies in the range that is shown, which claims to hold 80 %.",
 )
 
 
@@ -100,7 +100,8 @@ def main(arguments=None) -> None:
         recipe="recipes/face_zoo/train.py",
         limits=limits,
         figures={
-            path: path.stem.replace("_", " ") for path in sorted((options.run / "figures").iterdir())
+            path: path.stem.replace("_", " ")
+            for path in sorted((options.run / "figures").iterdir())
         },
     )
     print(entry)

@@ -3,7 +3,8 @@
     python -m recipes.face_zoo.readme_results            # rewrites the block in README.md
     python -m recipes.face_zoo.readme_results --check    # exit code 1 where it is stale
 
-A row a measured number (task, data set, metric), a column an entry (its newest version).
+A row a measured number (task, data set, accuracy or error), a column an entry (its newest version).
+Pictures as the sets give them; the cards also have the same numbers without colour, and more.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from kerasface.zoo.manifest import Manifest
 from kerasface.zoo.markdown import millions, table
 
 ROOT = Path(__file__).parents[2]
+SHOWN = ("accuracy", "mean absolute error")
 START, END = "<!-- results:start -->\n", "<!-- results:end -->"
 
 
@@ -35,9 +37,12 @@ def render(manifests: list[Manifest]) -> str:
     values: dict[tuple[str, str, str], dict[str, str]] = {}
     for manifest in manifests:
         for row in manifest.metrics:
+            if not row.metric.startswith(SHOWN):
+                continue
             value, interval = shown(row)
             where = (row.task, f"{row.dataset}, {row.split}, {row.n:,} faces", row.metric)
-            values.setdefault(where, {})[manifest.name] = f"{value} ({interval})"
+            # The same number on grey pictures follows in the manifest and stays in the card.
+            values.setdefault(where, {}).setdefault(manifest.name, f"{value} ({interval})")
     names = [manifest.name for manifest in manifests]
     header = ["task", "data", "metric", *(manifest.reference for manifest in manifests)]
     rows = [(*where, *(cells.get(name, "") for name in names)) for where, cells in values.items()]

@@ -71,15 +71,12 @@ def render(results: dict) -> str:
     for name, row in rows.items():
         if row:
             seeds = row[titles[0]]["seeds"]
-            cells = [_cell(title, row[title]) for title in titles]
-            lines.append(
-                f"| {name} ({seeds} seed{'s' * (seeds > 1)}) | " + " | ".join(cells) + " |"
-            )
-    plain = [_cell(t, {"mean": v, "spread": None}) for t, v in zip(titles, PLAIN, strict=True)]
-    lines.append(
-        "| Plain networks of 3 to 4 M parameters, two for these tasks | " + " | ".join(plain)
-    )
-    lines[-1] += " |"
+            cells = [f"{name} ({seeds} seed{'s' * (seeds > 1)})"]
+            cells += [_cell(title, row[title]) for title in titles]
+            lines.append(f"| {' | '.join(cells)} |")
+    cells = ["Plain networks of 3 to 4 M parameters, two for these tasks"]
+    cells += [_cell(t, {"mean": v, "spread": None}) for t, v in zip(titles, PLAIN, strict=True)]
+    lines.append(f"| {' | '.join(cells)} |")
     text = [
         "# What the teacher gave the student",
         "",

@@ -3,8 +3,8 @@
     python -m recipes.face_zoo.evaluate runs/student
 
 writes `metrics.json` and figures into the run's folder: every task on every set that has its
-labels, with 95 % intervals (bootstrap over faces, over people where the set names them), per group, and
-for ages 18 to 75 apart, since most networks fail on children and the old.
+labels, with 95 % intervals (bootstrap over faces, over people where the set names them), per
+group, and for ages 18 to 75 apart, since most networks fail on children and the old.
 """
 
 from __future__ import annotations

@@ -173,7 +173,8 @@ def error_by_band(labels, values, bands: Sequence[float], unit: str = "years") -
         if len(inside):
             half = 1.96 * inside.std() / np.sqrt(len(inside))
             axes.bar(band, inside.mean(), yerr=half, color=BLUE, ecolor=ORANGE, capsize=3)
-        axes.text(band, 0.0, f"{len(inside)}", ha="center", va="bottom", fontsize=7)
+        colour = "white" if len(inside) else "black"
+        axes.text(band, 0.0, f"{len(inside)}", ha="center", va="bottom", fontsize=8, color=colour)
     axes.set_xticks(range(len(bands)), band_names(bands), fontsize=8)
     axes.set(xlabel=f"true ({unit})", ylabel=f"mean absolute error ({unit})")
     return _png(figure)

@@ -188,6 +188,9 @@ def test_hparams(one_epoch):
     }
     for info in experiment.metric_infos:
         assert info.name.tag in runs[info.name.group]
+    types = {info.name: info.type for info in experiment.hparam_infos}
+    assert types["rate"] == api_pb2.DATA_TYPE_FLOAT64
+    assert types["trunk.name"] == api_pb2.DATA_TYPE_STRING and "tasks" not in types
     start = metadata.parse_session_start_info_plugin_data(content[metadata.SESSION_START_INFO_TAG])
     assert start.hparams["rate"].number_value == 0.25
     assert start.hparams["trunk.name"].string_value == "small_resnet"

@@ -69,31 +69,51 @@ def session_start(config: Mapping[str, Any]):
 
 
 def experiment(config: Mapping[str, Any], figures: Sequence[tuple[str, str]]):
-    """The `Summary` that names the columns: settings, and figures as `(run, tag)`."""
-    from tensorboard.plugins.hparams import summary_v2 as hparams
+    """The `Summary` that names the columns: settings, and figures as `(run, tag)`.
 
-    return hparams.hparams_config_pb(
-        hparams=[hparams.HParam(name) for name in flat(config)],
-        metrics=[
-            hparams.Metric(tag, group=run, display_name=f"{run} {tag}") for run, tag in figures
+    Of several runs below one `--logdir`, TensorBoard takes the columns of any one of them: runs
+    that are to be compared should have settings of the same names. Without these columns it
+    would show every tag that there is.
+    """
+    from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
+
+    def kind(value):
+        if isinstance(value, bool):
+            return api_pb2.DATA_TYPE_BOOL
+        return api_pb2.DATA_TYPE_STRING if isinstance(value, str) else api_pb2.DATA_TYPE_FLOAT64
+
+    columns = api_pb2.Experiment(
+        # No domain is stated: the values of the other runs are not known here.
+        hparam_infos=[
+            api_pb2.HParamInfo(name=name, type=kind(value), differs=True)
+            for name, value in flat(config).items()
         ],
+        metric_infos=[
+            api_pb2.MetricInfo(
+                name=api_pb2.MetricName(group=run, tag=tag), display_name=f"{run} {tag}"
+            )
+            for run, tag in figures
+        ],
+        time_created_secs=time.time(),
     )
+    content = plugin_data_pb2.HParamsPluginData(experiment=columns)
+    return _plugin_summary(metadata.EXPERIMENT_TAG, content)
 
 
 def session_end():
     """The `Summary` that says that a run has ended as it should."""
-    from tensorboard.compat.proto.summary_pb2 import Summary
     from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
 
-    content = plugin_data_pb2.HParamsPluginData(
-        session_end_info=plugin_data_pb2.SessionEndInfo(
-            status=api_pb2.STATUS_SUCCESS, end_time_secs=time.time()
-        )
-    )
+    end = plugin_data_pb2.SessionEndInfo(status=api_pb2.STATUS_SUCCESS, end_time_secs=time.time())
+    content = plugin_data_pb2.HParamsPluginData(session_end_info=end)
+    return _plugin_summary(metadata.SESSION_END_INFO_TAG, content)
+
+
+def _plugin_summary(tag, content):
+    from tensorboard.compat.proto.summary_pb2 import Summary
+    from tensorboard.plugins.hparams import metadata
+
     summary = Summary()
-    summary.value.add(
-        tag=metadata.SESSION_END_INFO_TAG,
-        metadata=metadata.create_summary_metadata(content),
-        tensor=metadata.NULL_TENSOR,
-    )
+    about = metadata.create_summary_metadata(content)
+    summary.value.add(tag=tag, metadata=about, tensor=metadata.NULL_TENSOR)
     return summary

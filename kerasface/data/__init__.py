@@ -41,6 +41,9 @@ _HOME = {
     "to_device": "streams",
     "DeviceAugmentation": "device_augmentation",
     "RandomGrey": "device_augmentation",
+    "RandomWarp": "random_warp",
+    "IdentityPlan": "identity_batches",
+    "identity_arrays": "identity_batches",
     "Augmentation": "augment",
     # the one crop
     "crop_box": "template",

@@ -17,9 +17,6 @@ from kerasface.data.batches import arrays
 from kerasface.models import FaceModel, build_trunk
 from kerasface.tasks import Classification, Landmarks, Regression
 from kerasface.training.tensorboard import TensorBoardReport
-from kerasface.training.tensorboard.about import flat
-from kerasface.training.tensorboard.prediction_grid import prediction_grid
-from kerasface.training.tensorboard.tags import place
 from kerasface.training.validation import ValidationRound
 
 TASKS = (
@@ -260,63 +257,6 @@ def test_a_round_that_comes_too_late_is_refused(sets, tmp_path):
 def test_pictures_need_a_rhythm(tmp_path):
     with pytest.raises(ValueError, match="Received: pictures_every=0"):
         TensorBoardReport(tmp_path, pictures_every=0)
-
-
-@pytest.mark.parametrize(
-    ("key", "run", "tag"),
-    [
-        ("loss", "train", "loss"),
-        ("val_loss", "validation", "loss"),
-        ("age_loss", "train", "age/loss"),
-        ("val_age_group_accuracy", "validation", "age_group/accuracy"),
-        ("ages_loss", "train", "ages_loss"),
-        ("gradnorm/age", "train", "gradnorm/age"),
-    ],
-)
-def test_places(key, run, tag):
-    assert place(key, ["age", "age_group"]) == (run, tag)
-
-
-def test_entries_of_a_single_task_get_its_name():
-    assert place("val_accuracy", ["age"], {"accuracy"}) == ("validation", "age/accuracy")
-    assert place("learning_rate", ["age"], {"accuracy"}) == ("train", "learning_rate")
-    assert place("accuracy", ["age", "gender"], {"accuracy"}) == ("train", "accuracy")
-
-
-def test_settings_become_columns():
-    settings = {"a": {"b": {"c": None}}, "on": True, "sizes": [36, 0.5], "long": ["x" * 90]}
-    assert flat(settings) == {"a.b.c": "null", "on": True, "sizes": "[36, 0.5]"}
-
-
-def test_the_grid_tells_right_from_wrong(sets):
-    """With every answer right the words are green, with every answer wrong red."""
-    faces, gender = sets["drawings"], TASKS[2]
-
-    def colours(labels):
-        outputs = {"gender": 5.0 * np.eye(2)[labels]}
-        png = prediction_grid(faces, outputs, [gender, TASKS[0]], faces=4)
-        picture = np.asarray(Image.open(io.BytesIO(png))).astype(int)
-        assert picture.shape == (120 + 13 + 6, 4 * 126, 3)
-        words = picture[120:133]
-        return (words[..., 1] - words[..., 0] > 90).sum(), (
-            words[..., 0] - words[..., 1] > 90
-        ).sum()
-
-    truth = faces.labels["gender"]
-    green, red = colours(truth)
-    assert green > 0 and red == 0
-    green, red = colours(1 - truth)
-    assert green == 0 and red > 0
-
-
-def test_points_are_drawn_on_the_faces(sets):
-    faces = sets["photos"]
-    outputs = {"landmarks5": np.full((12, 10), 0.02)}
-    png = prediction_grid(faces, outputs, [TASKS[3]], faces=1)
-    picture = np.asarray(Image.open(io.BytesIO(png)))
-    assert picture[2, 2].tolist() == [190, 30, 30]
-    x, y = (faces.labels["landmarks5"][0, 2] * 120).astype(int)
-    assert picture[y, x].tolist() == [0, 120, 60]
 
 
 JAX = """

@@ -36,6 +36,7 @@ def model():
     return model
 
 
+@pytest.mark.slow
 def test_evaluate_gives_means_over_all_labelled_rows(model):
     images, labels, weights, masks = partly_labelled(TASKS)
     logs = model.evaluate(images, labels, sample_weight=weights, batch_size=BATCH, verbose=0)
@@ -72,6 +73,7 @@ def test_what_was_not_measured_is_absent(model):
     assert all(np.isfinite(value) for value in logs.values())
 
 
+@pytest.mark.slow
 def test_fits_logs_have_no_nan_either(model):
     images, labels, weights, _ = partly_labelled(TASKS, counts=(10,))
     without = {**weights, "age": weights["age"] * 0}
@@ -111,6 +113,7 @@ def test_evaluate_as_a_list_is_keras_own(model):
     assert values[0] == pytest.approx(logs["loss"], rel=1e-5)
 
 
+@pytest.mark.slow
 def test_training_moves_every_weight_and_the_loss_falls():
     model = tiny_model()
     model.compile(keras.optimizers.Adam(0.01))
@@ -129,6 +132,7 @@ def test_training_moves_every_weight_and_the_loss_falls():
     assert still == {name for name in names if name.endswith("strength")}
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Gradients do not exist")
 @pytest.mark.parametrize("alone", [GENDER, AGE])
 def test_an_unlabelled_task_learns_nothing(alone):
@@ -166,6 +170,7 @@ def prepared(fill):
     return model.get_weights()
 
 
+@pytest.mark.slow
 def test_a_nan_label_under_the_mask_changes_nothing():
     for with_nan, with_zero in zip(prepared(np.nan), prepared(0.0), strict=True):
         assert np.isfinite(with_nan).all()

@@ -61,10 +61,9 @@ def test_nothing_labelled_is_zero_with_zero_gradient(task):
 
 
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
-def test_nan_outputs_reach_only_their_own_row_or_are_masked(task):
-    """A label that is hidden behind a filler is never NaN, whatever stood there before."""
+def test_a_legal_label_under_the_mask_changes_nothing(task):
     labels, outputs, mask, weights = batch(task, 10)
-    other = batch(task, 0)[0]
+    other = batch(task, ROWS)[0]
     changed = labels.copy()
     changed[~mask] = other[~mask]
     first = with_gradient(task.make_loss(), labels, outputs, weights)

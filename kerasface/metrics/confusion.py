@@ -47,7 +47,7 @@ class MaskedConfusionMatrix(keras.metrics.Metric):
         self.counts.assign_add(ops.matmul(ops.transpose(true_rows), predicted_rows))
 
     def result(self):
-        return ops.convert_to_tensor(self.counts)
+        return ops.add(self.counts, 0.0)
 
     def get_config(self):
         return {**super().get_config(), "classes": self.classes}

@@ -53,9 +53,9 @@ def demonstrate(photo: str, model_name: str, out: Path) -> int:
 
     from kerasface import zoo
     from kerasface.apps.annotation import annotate
-    from kerasface.inference.pictures import as_picture
     from kerasface.apps.startup import quiet_start
     from kerasface.apps.wording import notes_of
+    from kerasface.inference.pictures import as_picture
 
     image = as_picture(photo)  # first, as a wrong path should not take seconds to be said
     with quiet_start():

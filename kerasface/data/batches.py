@@ -38,6 +38,8 @@ def labelled_weights(masks: Mapping[str, np.ndarray], tasks: Iterable[Task]) -> 
 def task_columns(prepared: PreparedSet, task: Task) -> tuple[np.ndarray, np.ndarray]:
     """Label column and mask of a task; filler and false where the set knows nothing of it.
 
+    Every set knows its domain: a `Domain` task is labelled on all rows without a column.
+
     Raises:
         ValueError: a stored label is not legal for the task (named with its row), or the column
             has another shape than the task's labels.
@@ -45,8 +47,9 @@ def task_columns(prepared: PreparedSet, task: Task) -> tuple[np.ndarray, np.ndar
     rows = len(prepared)
     if task.name not in prepared.labels:
         column = np.empty((rows, *task.label_shape), task.label_dtype)
-        column[...] = task.filler
-        return column, np.zeros(rows, bool)
+        known = task.kind == "domain"
+        column[...] = task.encode(prepared.domain) if known else task.filler
+        return column, np.full(rows, known)
     mask = np.asarray(prepared.masks[task.name], bool)
     stored = np.array(prepared.labels[task.name])
     if stored.shape != (rows, *task.label_shape):

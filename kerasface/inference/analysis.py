@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from kerasface.data.template import SIZE
 from kerasface.inference.cropping import crop_face
 from kerasface.inference.detection import Detector, Face, find_faces, resolve_detector
 from kerasface.inference.pictures import as_list, as_picture, name_of
-from kerasface.data.template import SIZE
 from kerasface.models import FaceModel
 from kerasface.tasks import Task
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from kerasface.inference.detection import Face
 from kerasface.data.template import SIZE, crop_box, crop_from_box, crop_from_points
+from kerasface.inference.detection import Face
 
 LONGEST_STRIP = 3  # width to height, or height to width, of what may still be a face
 

@@ -24,7 +24,9 @@ ALLOWED = {"float32": 1.0, "float64": 1.0}
 ALLOWED_HALF = 100.0
 
 
-def load(source: str | os.PathLike, *, sha256: str | None = None, check: bool = True) -> PublishedModel:
+def load(
+    source: str | os.PathLike, *, sha256: str | None = None, check: bool = True
+) -> PublishedModel:
     """Loads a published model: checked, built from our own code, and asked its probe.
 
     Nothing that was downloaded runs: sha256 first, then the network is built by

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from kerasface.inference.analysis import analyze
 from kerasface.apps.annotation import FRAME, annotate
+from kerasface.inference.analysis import analyze
 
 
 def test_boxes_are_drawn_and_the_picture_is_kept(model, two_faces):

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from kerasface.data.batches import arrays, labelled_weights, task_columns, teacher_columns
+from kerasface.data.synthetic import synthetic_set
 from kerasface.ops.masking import labelled_weights as ops_weights
-from kerasface.tasks import Landmarks
+from kerasface.tasks import Domain, Landmarks
 from tests.data.partial_sets import AGE, EXPRESSION, numbered_set, weights_by_loops
 
 MASKS = ([1, 0, 0, 0, 1, 0, 0, 0], [1] * 8, [0] * 8, [1], [0, 0, 1])
@@ -105,3 +106,12 @@ def test_arrays_hold_every_row_of_every_set():
     assert labels["age"][5:].tolist() == sets["b"].labels["age"].tolist()
     assert weights["expression"].tolist() == [4, 0, 0, 4, 0, 0, 0, 0]
     np.testing.assert_allclose(weights["age"], weights_by_loops([0] * 5 + [1] * 3, 0.5))
+
+
+def test_a_set_knows_its_domain_without_a_column():
+    faces = synthetic_set(5, style="sketch", tasks=("age",))
+    task = Domain("source", ("synthetic_photo", "synthetic_sketch"))
+    column, mask = task_columns(faces, task)
+    assert column.tolist() == [1] * 5 and mask.all()
+    with pytest.raises(ValueError, match="synthetic_sketch"):
+        task_columns(faces, Domain("source", ("fer2013", "utkface")))

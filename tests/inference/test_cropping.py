@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from kerasface.data.template import crop_from_box, crop_from_points
 from kerasface.inference.cropping import crop_face
 from kerasface.inference.detection import Face
-from kerasface.data.template import crop_from_box, crop_from_points
 
 POINTS = ((40, 30), (60, 30), (50, 40), (42, 52), (58, 52))
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kerasface.inference import detection
 from kerasface.apps.demo import portrait
+from kerasface.inference import detection
 from kerasface.inference.detection import Face, MtcnnDetector, find_faces
 from kerasface.inference.pictures import as_picture
 

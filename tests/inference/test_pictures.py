@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kerasface.inference.pictures import as_list, as_picture, name_of
 from kerasface.data.decode import ImageError
+from kerasface.inference.pictures import as_list, as_picture, name_of
 
 
 def encoded(image, form="PNG", **more):

@@ -61,7 +61,9 @@ def soft_oracle(teacher_outputs, student_outputs, temperature, rows=None):
     for task in TASKS:
         chosen = range(ROWS) if rows is None else rows[task.name]
         values = [
-            soft_loss(task, teacher_outputs[task.name][i], student_outputs[task.name][i], temperature)
+            soft_loss(
+                task, teacher_outputs[task.name][i], student_outputs[task.name][i], temperature
+            )
             for i in chosen
         ]
         total += task.alpha * sum(values) / len(values)
@@ -81,7 +83,9 @@ def test_soft_loss_is_the_mean_over_all_rows(batch, temperature):
     teacher, student = model(1), model(2)
     distiller = Distiller(student, teacher, hard=0.0, soft=1.0, temperature=temperature)
     loss, outputs = losses(distiller, batch)
-    taught = {name: keras.ops.convert_to_numpy(v) for name, v in teacher(batch[0], training=False).items()}
+    taught = {
+        name: keras.ops.convert_to_numpy(v) for name, v in teacher(batch[0], training=False).items()
+    }
     assert loss == pytest.approx(soft_oracle(taught, outputs, temperature), rel=1e-4)
 
 
@@ -107,7 +111,9 @@ def test_unlabelled_rows_only(batch):
     teacher, student = model(1), model(2)
     distiller = Distiller(student, teacher, hard=0.0, temperature=2.0, rows="unlabelled")
     loss, outputs = losses(distiller, batch)
-    taught = {name: keras.ops.convert_to_numpy(v) for name, v in teacher(batch[0], training=False).items()}
+    taught = {
+        name: keras.ops.convert_to_numpy(v) for name, v in teacher(batch[0], training=False).items()
+    }
     rows = {name: np.flatnonzero(~mask) for name, mask in batch[2].items()}
     assert loss == pytest.approx(soft_oracle(taught, outputs, 2.0, rows), rel=1e-4)
 

@@ -120,7 +120,7 @@ def main(arguments=None) -> None:
 
 
 def partly_labelled(rows: int, size: int, seed: int = 0) -> dict[str, PreparedSet]:
-    """Four sets of `rows` drawn faces, each labelled for its own tasks and its domain.
+    """Four sets of `rows` drawn faces, each labelled for its own tasks; `mix` adds its domain.
 
     Labels and a teacher's outputs are random: a step's time does not depend on them.
     """
@@ -131,7 +131,6 @@ def partly_labelled(rows: int, size: int, seed: int = 0) -> dict[str, PreparedSe
         labels = {
             task.name: _random_labels(task, rows, rng) for task in TASKS if task.name in known
         }
-        labels[SOURCE.name] = np.full(rows, SOURCE.encode(name))
         sets[name] = replace(
             drawn,
             labels=labels,

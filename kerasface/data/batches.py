@@ -11,6 +11,8 @@ from kerasface.tasks import Task
 
 # Key of a teacher's outputs among a batch's labels; no task can have this name.
 TEACHER = "<teacher>"
+# Kinds of task that a student may have without a teacher's outputs.
+UNTAUGHT = ("landmarks", "domain")
 
 
 def labelled_weights(masks: Mapping[str, np.ndarray], tasks: Iterable[Task]) -> dict:
@@ -73,6 +75,9 @@ def task_columns(prepared: PreparedSet, task: Task) -> tuple[np.ndarray, np.ndar
 def teacher_columns(prepared: PreparedSet, tasks: Iterable[Task]) -> dict[str, np.ndarray]:
     """A teacher's kept outputs by task name, `(rows, output_size)` float32.
 
+    Points move with the picture and a domain is no teacher's matter: those tasks may have none
+    and are then left out.
+
     Raises:
         ValueError: outputs for a task are not in the set, or are of another size.
     """
@@ -80,6 +85,8 @@ def teacher_columns(prepared: PreparedSet, tasks: Iterable[Task]) -> dict[str, n
     for task in tasks:
         shape = (len(prepared), task.output_size)
         found = prepared.soft[task.name].shape if task.name in prepared.soft else None
+        if found is None and task.kind in UNTAUGHT:
+            continue
         if found != shape:
             raise ValueError(
                 f"the teacher's outputs for '{task.name}' are not in the set "

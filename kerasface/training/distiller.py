@@ -103,6 +103,8 @@ class Distiller(PartialLabelsModel):
             targets = self.ask_teacher(x)
         total = self.hard * hard
         for task in self.tasks:
+            if task.name not in targets:  # of a kind that cached outputs leave out
+                continue
             weight = None
             if self.rows == "unlabelled":
                 weight = _unlabelled(sample_weight[task.name])

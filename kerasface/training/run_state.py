@@ -6,7 +6,7 @@ import json
 import math
 import os
 import platform
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import keras
@@ -143,5 +143,10 @@ def _replace_text(path: Path, text: str) -> None:
 
 
 def _versions() -> dict:
-    names = ("keras", "tensorflow", "numpy")
-    return {"versions": {"python": platform.python_version(), **{n: version(n) for n in names}}}
+    found = {"python": platform.python_version()}
+    for name in ("keras", "tensorflow", "jax", "numpy"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:  # a run on JAX needs no TensorFlow, nor the other way round
+            continue
+    return {"versions": found}

@@ -75,7 +75,11 @@ def losses(distiller, batch, labels=None):
     distiller.compile("sgd")
     outputs = distiller(images, training=False)
     loss = distiller.compute_loss(images, labels or own, outputs, weights, training=True)
-    return float(loss), {name: keras.ops.convert_to_numpy(value) for name, value in outputs.items()}
+    return float(loss), as_numpy(outputs)
+
+
+def as_numpy(outputs):
+    return {name: keras.ops.convert_to_numpy(value) for name, value in outputs.items()}
 
 
 @pytest.mark.parametrize("temperature", [1.0, 3.0])
@@ -124,6 +128,19 @@ def test_cached_outputs_equal_the_teacher_asked_each_time(batch):
     taught = teacher(batch[0], training=False)
     cached = losses(Distiller(student), batch, {**batch[1], TEACHER: taught})[0]
     assert cached == pytest.approx(online, rel=1e-6)
+
+
+def test_a_task_without_cached_outputs_keeps_its_labels_only(batch):
+    """The soft loss of the two tasks that are left, by the oracle of all three minus one."""
+    teacher, student = model(1), model(2)
+    taught = teacher(batch[0], training=False)
+    known = {name: taught[name] for name in ("expression", "age")}
+    distiller = Distiller(student, hard=0.0)
+    fewer = losses(distiller, batch, {**batch[1], TEACHER: known})[0]
+    every = losses(distiller, batch, {**batch[1], TEACHER: taught})[0]
+    weight = TASKS[2]
+    gap = np.abs(as_numpy(taught)["weight"] - as_numpy(student(batch[0]))["weight"]).mean()
+    assert every - fewer == pytest.approx(weight.alpha * gap / weight.spread, rel=1e-3)
 
 
 def test_without_teacher_and_without_cache_it_says_so(batch):

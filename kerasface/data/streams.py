@@ -185,6 +185,9 @@ def _passes(stream: tf.data.Dataset, shuffle: int, seed: int, start: int) -> tf.
     numbers = tf.data.Dataset.range(done, np.iinfo(np.int64).max)
 
     def one_pass(number):
+        # On the graph of this function alone. With a global seed of 0, `shuffle` asks whether
+        # its own seed is 0 too, which a tensor cannot answer while the function is traced.
+        tf.compat.v1.set_random_seed(SEEDS_APART)
         return stream.shuffle(
             shuffle, seed=number * SEEDS_APART + seed, reshuffle_each_iteration=False
         )

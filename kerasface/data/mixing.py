@@ -77,7 +77,7 @@ def mix(
         return finished(images, labels, masks, tasks, augmentation, tf.stack([step, seed + 7919]))
 
     steps = tf.data.Dataset.range(first_step, np.iinfo(np.int64).max)
-    return steps.map(batch, num_parallel_calls=2, deterministic=True).prefetch(4)
+    return steps.map(batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(4)
 
 
 def _part(prepared: PreparedSet, rows: int, tasks: Sequence[Task], seed: int, soft: bool):

@@ -6,7 +6,7 @@ import of TensorFlow. A new public name is one line in `_HOME` (name: module it 
 
 from __future__ import annotations
 
-from importlib import import_module
+from kerasface.lazy import lazy_names
 
 _HOME = {
     # a face, a data set, and what its reader left out
@@ -60,16 +60,4 @@ _HOME = {
     "stream_records": "records",
 }
 
-__all__ = sorted(_HOME)
-
-
-def __getattr__(name: str):
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__, __all__ = lazy_names(__name__, _HOME)

@@ -6,7 +6,7 @@ Names are imported when they are first asked for. A new public name is one line 
 
 from __future__ import annotations
 
-from importlib import import_module
+from kerasface.lazy import lazy_names
 
 _HOME = {
     # numbers
@@ -34,16 +34,4 @@ _HOME = {
     "value_scatter": "figures",
 }
 
-__all__ = sorted(_HOME)
-
-
-def __getattr__(name: str):
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__, __all__ = lazy_names(__name__, _HOME)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importlib import import_module
+from kerasface.lazy import lazy_names
 
 _HOME = {
     "Distiller": "distiller",
@@ -13,14 +13,4 @@ _HOME = {
     "cache_teacher": "teacher_outputs",
 }
 
-__all__ = sorted(_HOME)
-
-
-def __getattr__(name: str):
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__, __all__ = lazy_names(__name__, _HOME)

@@ -5,7 +5,7 @@ Everything is imported when it is first asked for, so that `kerasface zoo` answe
 
 from __future__ import annotations
 
-from importlib import import_module
+from kerasface.lazy import lazy_names
 
 _HOME = {
     "load": "loading",
@@ -26,16 +26,4 @@ _HOME = {
     "PublishError": "errors",
 }
 
-__all__ = sorted(_HOME)
-
-
-def __getattr__(name: str):
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__, __all__ = lazy_names(__name__, _HOME)

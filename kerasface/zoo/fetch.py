@@ -184,6 +184,8 @@ def _follow(session, url: str, patience: Patience):
         if response.status_code in REDIRECTS:
             here = check_redirect(here, urljoin(here, response.headers.get("Location", "")))
             response.close()
+            # A server may hang up without having said so; the next step is asked afresh.
+            session.close()
             continue
         if response.status_code in RETRIED:
             raise _Passing(f"the server answers {response.status_code}")

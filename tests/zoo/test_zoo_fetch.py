@@ -201,6 +201,19 @@ def test_a_redirect_is_followed(file, target):
     assert get(file, target) == DIGEST
 
 
+def test_a_redirect_from_a_server_that_hangs_up(file, target):
+    """Late and unannounced: the connection looks good for another question and is not."""
+
+    def away(handler, body):
+        handler.answer(302, b"", Location="/file")
+        handler.wfile.flush()
+        time.sleep(0.2)
+
+    file.rules["/old"] = [away]
+    file.address = f"{file.url}/old"
+    assert get(file, target) == DIGEST and file.asked == ["/old", "/file"]
+
+
 @pytest.mark.parametrize("place", ["file:///etc/passwd", "ftp://a.org/x", "http://a.org/x", ""])
 def test_redirects_elsewhere_are_refused(file, target, place):
     onward = {"Location": place}

@@ -7,6 +7,7 @@ from kerasface.lazy import lazy_names
 _HOME = {
     "Distiller": "distiller",
     "FusedBatchNormalization": "fused_normalization",
+    "Muon": "muon",
     "RunState": "run_state",
     "TensorBoardReport": "tensorboard",
     "ValidationRound": "validation",

@@ -136,13 +136,30 @@ class Regression(Task):
         odds = np.exp(logits - logits.max(-1, keepdims=True))
         return odds / odds.sum(-1, keepdims=True)
 
+    def ranges(self, outputs: np.ndarray) -> np.ndarray:
+        """Central 80 % ranges, `(rows, 2)` in the unit, from outputs over bins.
+
+        The network learns the label blurred by the target's own spread, so its distribution is
+        wider than what is uncertain about the label. Around the median, the quantiles are drawn
+        in by the share of the standard deviation that is left without that spread; a bin's
+        width is always left, since nothing finer was learnt.
+        """
+        distribution = self._distribution(outputs)
+        centres, width = self.centres, self.centres[1] - self.centres[0]
+        mean = distribution @ centres
+        variance = distribution @ centres**2 - mean**2
+        left = np.maximum(variance - self.spread**2, width**2)
+        share = np.sqrt(np.minimum(left / np.maximum(variance, 1e-9), 1.0))
+        below = np.cumsum(distribution, axis=-1) - distribution / 2.0
+        places = (TAIL, 0.5, 1.0 - TAIL)
+        low, median, high = np.array([np.interp(places, row, centres) for row in below]).T
+        return np.stack([median + share * (low - median), median + share * (high - median)], -1)
+
     def decode(self, outputs: np.ndarray) -> list[dict]:
         values = self.expected(np.asarray(outputs))
         answers = [{"value": round(float(value), 1), "unit": self.unit} for value in values]
         if self.bins:
-            for answer, row in zip(answers, self._distribution(outputs), strict=True):
-                below = np.cumsum(row)
-                low, high = np.interp([TAIL, 1.0 - TAIL], below - row / 2.0, self.centres)
+            for answer, (low, high) in zip(answers, self.ranges(outputs), strict=True):
                 answer["low"], answer["high"] = round(float(low), 1), round(float(high), 1)
         return answers
 

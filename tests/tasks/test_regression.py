@@ -14,37 +14,45 @@ def logits_of_normal(ages, spread):
 
 
 def test_answer_by_hand():
-    """Three bins 0, 10, 20 with 1/4, 1/2, 1/4: mean 10.
+    """Three bins 0, 10, 20 with 1/4, 1/2, 1/4: mean and median 10.
 
     The cumulated share is 1/8 at 0, 1/2 at 10 and 7/8 at 20: 10 % lies before the first bin's
-    centre, so the range begins there, and 90 % after the last.
+    centre, so the quantiles are 0 and 20. The variance is 50, and a bin's width squared, 100, is
+    the least that is left: nothing is drawn in.
     """
     task = Regression("age", "years", (0, 20), bins=3)
     (answer,) = task.decode(np.array([[0.0, math.log(2), 0.0]], "float32"))
     assert answer == {"value": 10.0, "unit": "years", "low": 0.0, "high": 20.0}
 
 
-def test_range_by_hand():
-    """Bins 0, 10, 20, 30, 40 with 0.05, 0.15, 0.6, 0.15, 0.05.
+@pytest.mark.parametrize(
+    "spread,low,high", [(1.0, 39.4, 60.6), (7.0, 44.2, 55.8), (50.0, 47.5, 52.5)]
+)
+def test_range_by_hand(spread, low, high):
+    """Bins 0, 2, .. 100; 0.05, 0.15, 0.6, 0.15, 0.05 on 30, 40, 50, 60, 70.
 
-    Shares up to the centres: 0.025, 0.125, 0.5, 0.875, 0.975. 10 % is 3/4 of the way from 0 to
-    10, 90 % a quarter of the way from 30 to 40.
+    Shares up to the centres: 0.025 at 30, 0.05 at 32 .. 38, 0.125 at 40, 0.5 at 50. 10 % is 2/3 of
+    the way from 38 to 40, at 39.33, and 90 % as far above, at 60.67: 10.67 from the median, 50. The
+    variance is 2 (0.05 400 + 0.15 100) = 70. Without a blur of 1 it is 69, which leaves
+    sqrt(69/70) of 10.67, 10.6; of 7, sqrt(21/70), 5.84; of 50, a bin's width, sqrt(4/70), 2.55.
     """
-    task = Regression("age", "years", (0, 40), bins=5)
-    (answer,) = task.decode(np.log([[0.05, 0.15, 0.6, 0.15, 0.05]]))
-    assert (answer["low"], answer["value"], answer["high"]) == (7.5, 20.0, 32.5)
+    task = Regression("age", "years", (0, 100), bins=51, spread=spread)
+    shares = np.full(51, 1e-30)
+    shares[[15, 20, 25, 30, 35]] = [0.05, 0.15, 0.6, 0.15, 0.05]
+    (answer,) = task.decode(np.log(shares[None]))
+    assert (answer["low"], answer["value"], answer["high"]) == (low, 50.0, high)
 
 
 @pytest.mark.parametrize("spread", [3.0, 5.0, 9.0])
 def test_the_range_holds_four_in_five(spread):
-    """Ages drawn from the distributions that the outputs describe.
+    """Ages drawn from distributions which the outputs show blurred by the target's spread.
 
     Going straight from bin to bin makes the range a little wide: 83 % at 3 years, 2 to a bin.
     """
     chance = np.random.default_rng(0)
     centre = chance.uniform(30, 80, 4000)
     ages = chance.normal(centre, spread)
-    answers = AGE.decode(logits_of_normal(centre, spread))
+    answers = AGE.decode(logits_of_normal(centre, math.hypot(spread, AGE.spread)))
     low, high = (np.array([answer[end] for answer in answers]) for end in ("low", "high"))
     covered = np.mean((ages >= low) & (ages <= high))
     assert 0.78 < covered < 0.84

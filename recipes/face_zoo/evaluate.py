@@ -23,24 +23,18 @@ from kerasface.evaluation.groups import card_rows, group_columns, per_group
 from kerasface.evaluation.intervals import measure_with_intervals
 from kerasface.evaluation.measures import confusion_matrix
 from kerasface.models import FaceModel
+from kerasface.training.validation import without_colour
 from recipes.face_zoo.sets import load_sets
 from recipes.face_zoo.train import finished
 
 NAMES = {"fer2013": "FER2013", "utkface": "UTKFace", "fairface": "FairFace", "celeba": "CelebA"}
 PROTOCOL = "one central crop at the entry's template, no test-time augmentation, {colour}"
-GREY = (0.299, 0.587, 0.114)
 # Whose accuracy is told apart for whom; a set without these labels is left out.
 GROUPED = ("age", "gender", "race", "race7", "age_group")
 GROUPS = {"utkface": ("gender", "race", "age"), "fairface": ("gender", "race7", "age_group")}
 HEADLINE = ("accuracy", "mean_absolute_error")
 ADULTS = (18, 75)
 FIGURES = (("fer2013", "expression"), ("utkface", "race"), ("utkface", "age"))
-
-
-def grey(prepared: PreparedSet) -> PreparedSet:
-    """The set without colour, three equal channels."""
-    value = np.rint(prepared.images @ np.array(GREY)).astype("uint8")
-    return replace(prepared, images=np.repeat(value[..., None], 3, axis=-1))
 
 
 def outputs_of(model: FaceModel, prepared: PreparedSet) -> dict[str, np.ndarray]:
@@ -54,7 +48,7 @@ def score(model: FaceModel, sets: dict[str, PreparedSet]) -> dict:
     for name, colour in sets.items():
         dyes = {"as given": colour}
         if name != "fer2013":
-            dyes["converted to grey"] = grey(colour)
+            dyes["converted to grey"] = replace(colour, images=without_colour(colour.images))
         for dye, prepared in dyes.items():
             outputs = outputs_of(model, prepared)
             protocol = PROTOCOL.format(colour=dye)

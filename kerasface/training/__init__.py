@@ -6,6 +6,8 @@ from kerasface.lazy import lazy_names
 
 _HOME = {
     "Distiller": "distiller",
+    "DynamicLearningRate": "dynamic_rate",
+    "DynamicRate": "dynamic_rate",
     "FusedBatchNormalization": "fused_normalization",
     "Muon": "muon",
     "RunState": "run_state",

@@ -6,15 +6,17 @@ import json
 import math
 import os
 import platform
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 
 
 class RunState(keras.callbacks.Callback):
-    """Keeps weights, optimiser, dropout's state and epoch, and brings them back.
+    """Keeps weights, optimiser, dropout's state, epoch and callbacks' own states, brings them back.
 
     The files of an epoch are written under a temporary name and renamed, then `state.json`
     points to them, so a kill at any moment leaves the last whole state. With batches that are
@@ -25,6 +27,9 @@ class RunState(keras.callbacks.Callback):
         folder: the run's folder; made if it is not there.
         config: JSON-safe settings of the run, written once and compared on resuming.
         every: epochs between two saves, default 1.
+        keep: by a name of your choice, objects whose state is in no variable of the model: each
+            has `get_state()`, which gives a JSON-safe dict, and `set_state(dict)`. List
+            those that are callbacks before this one.
 
     Raises:
         ValueError: the folder holds a run of other settings.
@@ -37,9 +42,15 @@ class RunState(keras.callbacks.Callback):
         model.fit(data, initial_epoch=first, epochs=40, steps_per_epoch=steps, callbacks=[state])
     """
 
-    def __init__(self, folder: str | Path, config: dict, every: int = 1):
+    def __init__(
+        self,
+        folder: str | Path,
+        config: dict,
+        every: int = 1,
+        keep: Mapping[str, Any] | None = None,
+    ):
         super().__init__()
-        self.folder, self.every = Path(folder), int(every)
+        self.folder, self.every, self.keep = Path(folder), int(every), dict(keep or {})
         self.folder.mkdir(parents=True, exist_ok=True)
         written = self.folder / "config.json"
         config = json.loads(json.dumps(config))
@@ -61,13 +72,19 @@ class RunState(keras.callbacks.Callback):
         return json.loads(state.read_text())["epoch"] if state.exists() else 0
 
     def restore(self, model: keras.Model) -> int:
-        """Load weights and optimiser of a compiled model; returns the epoch to go on with."""
+        """Load weights and optimiser of a compiled model; returns the epoch to go on with.
+
+        Raises:
+            ValueError: the files are of a model with other weights or random layers, or of a run
+                that kept other states than `keep` names.
+        """
         epoch = self.epoch
         if epoch:
             if not model.optimizer.built:
                 model.optimizer.build(model.trainable_variables)
             model.load_weights(self.weights(epoch))
             self._restore_random(model, epoch)
+            self._restore_kept(epoch)
         self._forget_after(epoch)
         return epoch
 
@@ -91,6 +108,20 @@ class RunState(keras.callbacks.Callback):
                 )
             for number, state in enumerate(states):
                 state.assign(stored[str(number)])
+
+    def _kept(self, epoch: int) -> Path:
+        return self.folder / f"epoch-{epoch:04d}.kept.json"
+
+    def _restore_kept(self, epoch: int) -> None:
+        file = self._kept(epoch)
+        stored = json.loads(file.read_text()) if file.exists() else {}
+        if set(stored) != set(self.keep):
+            raise ValueError(
+                f"{self.folder} was saved with the states of {sorted(stored) or 'nothing'}, so it "
+                f"cannot go on as it was. Received: keep={sorted(self.keep)}"
+            )
+        for name, each in self.keep.items():
+            each.set_state(stored[name])
 
     def _forget_after(self, epoch: int) -> None:
         """Drops the history of epochs that were not saved: they will be trained again."""
@@ -117,11 +148,15 @@ class RunState(keras.callbacks.Callback):
         unfinished = self.folder / "unfinished.random.npz"
         np.savez(unfinished, **states)
         os.replace(unfinished, self._random(done))
+        if self.keep:
+            kept = {name: each.get_state() for name, each in self.keep.items()}
+            _replace_text(self._kept(done), json.dumps(kept))
         before = self.epoch
         _replace_text(self.folder / "state.json", json.dumps({"epoch": done}))
         if before and before != done:
             self.weights(before).unlink(missing_ok=True)
             self._random(before).unlink(missing_ok=True)
+            self._kept(before).unlink(missing_ok=True)
 
 
 def _random_states(model: keras.Model) -> list:

@@ -26,7 +26,8 @@ Scorer = Callable[[np.ndarray], dict[str, float]]
 def measure(task: Task, outputs, labels, mask=None) -> dict[str, float]:
     """All measures of a task over its labelled rows.
 
-    - classification and domain: `accuracy`, `balanced_accuracy`, `macro_f1`, `calibration_error`
+    - classification, and domain by softmax: `accuracy`, `balanced_accuracy`, `macro_f1`,
+      `calibration_error`
     - regression: `mean_absolute_error`, `root_mean_squared_error` (in the unit), `within_5`
       (share of errors of at most 5 units), with bins also `interval_coverage` (share of labels
       inside the range that is shown to people)
@@ -156,6 +157,11 @@ def _classification(task, outputs, labels) -> Scorer:
     return score
 
 
+def _domain(task, outputs, labels) -> Scorer | None:
+    """As a class, unless the adversary gives an embedding."""
+    return None if task.embeds else _classification(task, outputs, labels)
+
+
 def _regression(task, outputs, labels) -> Scorer:
     labels = labels.astype("float64")
     error = np.abs(task.expected(outputs).astype("float64") - labels)
@@ -200,7 +206,7 @@ def _mean(values, weights) -> float:
 # How each kind of task is measured; a kind that is not here has no measures by row.
 SCORERS = {
     "classification": _classification,
-    "domain": _classification,
+    "domain": _domain,
     "regression": _regression,
     "landmarks": _landmarks,
 }

@@ -1,6 +1,7 @@
 """Keras losses."""
 
 from kerasface.losses.cosine_distance import CosineDistance
+from kerasface.losses.domain_triplet import DomainTripletLoss
 from kerasface.losses.identity_loss import IdentityLoss
 from kerasface.losses.known_identity_triplet import KnownIdentityTripletLoss
 from kerasface.losses.label_distribution import LabelDistributionLoss
@@ -11,6 +12,7 @@ from kerasface.losses.triplet_semi_hard import TripletSemiHardLoss
 
 __all__ = [
     "CosineDistance",
+    "DomainTripletLoss",
     "IdentityLoss",
     "KnownIdentityTripletLoss",
     "LabelDistributionLoss",

@@ -9,6 +9,7 @@ from kerasface.metrics.masked import (
     MaskedMeanAbsoluteError,
     MaskedMetric,
 )
+from kerasface.metrics.triplet_active_share import TripletActiveShare
 
 __all__ = [
     "LabelledCount",
@@ -19,4 +20,5 @@ __all__ = [
     "MaskedLoss",
     "MaskedMeanAbsoluteError",
     "MaskedMetric",
+    "TripletActiveShare",
 ]

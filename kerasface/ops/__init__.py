@@ -10,10 +10,17 @@ from kerasface.ops.distances import (
 )
 from kerasface.ops.expectation import bin_centres, expectation, normal_target
 from kerasface.ops.masking import as_mask, labelled_weights, masked_mean, row_mask
+from kerasface.ops.orthogonalize import orthogonalize
 from kerasface.ops.reversal import reverse_gradient
-from kerasface.ops.triplets import hard_triplet_loss, semi_hard_triplet_loss
+from kerasface.ops.triplets import (
+    TripletSums,
+    hard_triplet_loss,
+    semi_hard_triplet_loss,
+    triplet_sums,
+)
 
 __all__ = [
+    "TripletSums",
     "angular_distances",
     "as_mask",
     "bin_centres",
@@ -24,10 +31,12 @@ __all__ = [
     "labelled_weights",
     "masked_mean",
     "normal_target",
+    "orthogonalize",
     "reverse_gradient",
     "row_mask",
     "safe_sqrt",
     "semi_hard_triplet_loss",
     "squared_distances",
+    "triplet_sums",
     "unit_length",
 ]

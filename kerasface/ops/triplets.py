@@ -5,10 +5,113 @@ tensor for the semi-hard choice. Here each anchor's negatives are sorted once an
 is looked up in them: `batch^2 log(batch)` operations, a few `(batch, batch)` tensors.
 """
 
+from typing import Any, NamedTuple
+
 from keras import ops
 
 from kerasface.ops.distances import distance_function, same_row
 from kerasface.ops.masking import row_mask
+
+MINING = ("semi-hard", "all")
+# Negatives at one distance share it as a mean, so a hinge of exactly 0 may come out as this.
+ROUNDING = 1e-6
+
+
+class TripletSums(NamedTuple):
+    """Sums over the triplets of a batch, each a float32 scalar.
+
+    Args:
+        loss: sum of the hinges.
+        active: number of triplets whose hinge is above 0, the only ones with a gradient.
+        triplets: number of triplets.
+    """
+
+    loss: Any
+    active: Any
+    triplets: Any
+
+
+def triplet_sums(
+    labels, embeddings, margin=0.2, mining="semi-hard", distance_metric="squared-L2", mask=None
+):
+    """Sums of `max(0, d(a, p) - d(a, n) + margin)` over triplets of anchor, positive, negative.
+
+    Anchor and positive are two rows of one label, the negative is a row of another.
+
+    - `"all"`: every such triplet. Each anchor's negatives are sorted once, and a pair's sum is
+      `count * (d(a, p) + margin)` less a running sum over the `count` negatives that are nearer
+      than `d(a, p) + margin`: `batch^2 log(batch)` operations, no tensor above batch squared.
+    - `"semi-hard"`: each pair of anchor and positive with one negative, the nearest that is
+      farther than the positive, or else the farthest (as in `semi_hard_triplet_loss`).
+
+    A pair whose anchor has no negative makes no triplet, so a batch of one label gives zeros.
+
+    Args:
+        labels: `(batch,)` or `(batch, 1)` integers, compared exactly.
+        embeddings: `(batch, dim)` float tensor.
+        margin: float >= 0, in the unit of the distance. Defaults to 0.2.
+        mining: `"semi-hard"` or `"all"`. Defaults to `"semi-hard"`.
+        distance_metric: as in `semi_hard_triplet_loss`. Defaults to `"squared-L2"`.
+        mask: `(batch,)` bool or weights; rows not above 0 take no part and may hold NaN. None:
+            all rows take part.
+
+    Returns:
+        `TripletSums`. Only `loss` has a gradient.
+
+    Raises:
+        ValueError: for another `mining` or an unknown distance.
+
+    Example:
+
+    Label 5 at 0 and 1, label 8 at 1.5; squared distances. Anchor 0: 1 - 2.25 + 0.5 < 0.
+    Anchor 1: 1 - 0.25 + 0.5 = 1.25.
+
+    >>> [float(each) for each in triplet_sums([5, 5, 8], [[0.0], [1.0], [1.5]], 0.5, "all")]
+    [1.25, 1.0, 2.0]
+
+    Reference:
+        Schroff et al., "FaceNet" (2015), section 3.2; Hermans et al., "In defense of the triplet
+        loss" (2017), eq. 6 ("batch all").
+    """
+    if mining not in MINING:
+        raise ValueError(f"`mining` must be one of {MINING}. Received: mining={mining!r}")
+    distances, positive, negative, _ = _pairs(labels, embeddings, distance_metric, mask)
+    negatives = ops.sum(ops.cast(negative, distances.dtype), axis=1, keepdims=True)
+    formed = ops.logical_and(positive, negatives > 0)
+    if mining == "all":
+        hinges, active = _all_negatives(distances, negative, margin)
+        triplets = ops.broadcast_to(negatives, ops.shape(distances))
+    else:
+        gap = distances - _semi_hard_negative(distances, negative) + margin
+        hinges, active = ops.maximum(gap, 0.0), ops.cast(gap > ROUNDING, distances.dtype)
+        triplets = ops.ones_like(distances)
+
+    def total(table):
+        return ops.cast(ops.sum(ops.where(formed, table, ops.zeros_like(table))), "float32")
+
+    return TripletSums(total(hinges), total(active), total(triplets))
+
+
+def _all_negatives(distances, negative, margin):
+    """Returns two `(batch, batch)` tables over pairs `(i, j)` and all negatives `k` of `i`.
+
+    The sum of `max(0, d_ij - d_ik + margin)`, and the number of terms above 0.
+    """
+    fixed = ops.stop_gradient(distances)
+    far = ops.where(negative, fixed, float("inf"))
+    order = ops.argsort(far, axis=1)
+    nearest_first = ops.take_along_axis(
+        ops.where(negative, distances, ops.zeros_like(distances)), order, axis=1
+    )
+    ascending = ops.take_along_axis(far, order, axis=1)
+    count = _count_in_row(ascending, fixed + margin, side="left")
+    within = ops.take_along_axis(
+        ops.cumsum(nearest_first, axis=1), ops.maximum(count - 1, 0), axis=1
+    )
+    counted = ops.cast(count, distances.dtype)
+    sums = counted * (distances + margin) - ops.where(count > 0, within, ops.zeros_like(within))
+    # Both terms are of the size of the sum of the distances, so rounding may fall below 0.
+    return ops.maximum(sums, 0.0), counted
 
 
 def semi_hard_triplet_loss(labels, embeddings, margin=1.0, distance_metric="L2", mask=None):

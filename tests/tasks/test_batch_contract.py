@@ -14,6 +14,7 @@ TASKS = [
     Landmarks("landmarks5", 5, alpha=0.25),
     Embedding("identity", 8, margin=1.0, alpha=3.0),
     Domain("source", ("FER2013", "UTKFace"), alpha=0.1),
+    Domain("origin", ("FER2013", "UTKFace"), alpha=0.1, adversary="triplet", margin=1.0, size=4),
 ]
 
 
@@ -26,6 +27,7 @@ def batch(task, labelled):
         "landmarks5": chance.uniform(0, 1, (ROWS, 5, 2)),
         "identity": chance.integers(0, 3, ROWS),
         "source": chance.integers(0, 2, ROWS),
+        "origin": chance.integers(0, 2, ROWS),
     }[task.name].astype(task.label_dtype)
     mask = np.zeros(ROWS, bool)
     mask[chance.permutation(ROWS)[:labelled]] = True

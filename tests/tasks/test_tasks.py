@@ -25,6 +25,7 @@ TASKS = [
     Landmarks("eyes", 2, mirror=(1, 0)),
     Embedding("identity", 16, margin=0.3),
     Domain("source", ("FER2013", "UTKFace"), strength=0.5, hidden=(8,)),
+    Domain("origin", ("FER2013", "UTKFace"), adversary="triplet", margin=0.3, mining="all", size=5),
 ]
 # A raw label and its code, by task.
 RAW = {
@@ -35,6 +36,7 @@ RAW = {
     "eyes": ([[0.3, 0.4], [0.7, 0.4]], [[0.3, 0.4], [0.7, 0.4]]),
     "identity": (70_000_000, 70_000_000),
     "source": ("UTKFace", 1),
+    "origin": ("UTKFace", 1),
 }
 BAD = {
     "expression": ["joy", None, True, 3, -1, 1.0, ["sad"]],
@@ -44,6 +46,7 @@ BAD = {
     "eyes": [[[0.1, 0.2]] * 5],
     "identity": [-1, 2**31, None, True, "", 1.5],
     "source": ["LFW", 2],
+    "origin": ["LFW", 2, -1],
 }
 
 
@@ -101,8 +104,9 @@ def test_the_filler_is_of_the_labels_shape_and_harmless(task):
 def test_legal_labels_are_what_encode_gives(task):
     label = task.encode(RAW[task.name][0])
     assert task.legal(np.stack([label, label])).tolist() == [True, True]
-    # An embedding's filler says "unknown", so alone it is legal only where nothing is labelled.
-    assert task.legal(np.asarray(task.filler)[None]).tolist() == [task.kind != "embedding"]
+    # A triplet loss's filler says "unknown", so alone it is legal only where nothing is labelled.
+    triplets = task.name in ("identity", "origin")
+    assert task.legal(np.asarray(task.filler)[None]).tolist() == [not triplets]
 
 
 @pytest.mark.parametrize(

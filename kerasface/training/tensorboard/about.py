@@ -11,6 +11,8 @@ from typing import Any
 
 import keras
 
+from kerasface.tasks import Task
+
 PACKAGES = ("keras", "tensorflow", "jax", "numpy", "tensorboard")
 # A longer list is no column of a table; the text has it whole.
 LONGEST = 80
@@ -21,6 +23,11 @@ MAIN = {
     "regression": "mean_absolute_error",
     "landmarks": "mean_absolute_error",
 }
+
+
+def main_figure(task: Task) -> str | None:
+    """The figure of a task that stands in the table of runs; None where it has none."""
+    return "active_share" if getattr(task, "embeds", False) else MAIN.get(task.kind)
 
 
 def code_block(value: Any) -> str:

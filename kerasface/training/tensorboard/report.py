@@ -160,7 +160,8 @@ class TensorBoardReport(keras.callbacks.Callback):
             tasks = [task for task in self.tasks if prepared.labelled(task.name)]
             for task in tasks:
                 classes = getattr(task, "classes", ())
-                if not 0 < len(classes) <= MOST_CLASSES:
+                # A triplet adversary knows domains and answers with an embedding.
+                if not 0 < len(classes) <= MOST_CLASSES or task.output_size != len(classes):
                     continue
                 mask = prepared.masks[task.name]
                 guess = outputs[task.name][mask].argmax(-1)
@@ -183,12 +184,12 @@ class TensorBoardReport(keras.callbacks.Callback):
 
     def _compared(self) -> list[tuple[str, str]]:
         """Runs and tags of the figures that runs are compared by."""
-        main = [task for task in self.tasks if task.kind in about.MAIN]
+        main = [task for task in self.tasks if about.main_figure(task)]
         figures = [(tags.TRAIN, "loss")]
         if self.validation is None:
-            return figures + [(tags.TRAIN, f"{t.name}/{about.MAIN[t.kind]}") for t in main]
+            return figures + [(tags.TRAIN, f"{t.name}/{about.main_figure(t)}") for t in main]
         return figures + [
-            (tags.set_run(name), f"{task.name}/{about.MAIN[task.kind]}")
+            (tags.set_run(name), f"{task.name}/{about.main_figure(task)}")
             for name, prepared in self.validation.sets.items()
             for task in main
             if prepared.labelled(task.name)

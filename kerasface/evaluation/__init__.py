@@ -25,6 +25,15 @@ _HOME = {
     "card_rows": "groups",
     "group_columns": "groups",
     "per_group": "groups",
+    # same person or not
+    "best_threshold": "verification",
+    "equal_error_rate": "verification",
+    "nearest_neighbour_accuracy": "verification",
+    "pairs_protocol": "verification",
+    "roc": "verification",
+    "squared_pair_distances": "verification",
+    "tar_at_far": "verification",
+    "threshold_at_far": "verification",
     # figures
     "confusion_figure": "figures",
     "error_by_band": "figures",

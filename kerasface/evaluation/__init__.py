@@ -25,6 +25,9 @@ _HOME = {
     "card_rows": "groups",
     "group_columns": "groups",
     "per_group": "groups",
+    # key points
+    "cumulative_area": "landmark_errors",
+    "failure_rate": "landmark_errors",
     # same person or not
     "best_threshold": "verification",
     "equal_error_rate": "verification",

@@ -43,7 +43,7 @@ def cumulative_area(errors, up_to: float = FAILURE, weights=None) -> float:
         ValueError: as `failure_rate`, or `up_to` is not positive.
 
     Example:
-        >>> cumulative_area([0.0, 0.05, 0.2, float("nan")])
+        >>> round(cumulative_area([0.0, 0.05, 0.2, float("nan")]), 6)
         0.375
     """
     if not up_to > 0:

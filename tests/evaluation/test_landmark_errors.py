@@ -14,7 +14,7 @@ def test_failures_by_hand():
 
 def test_area_by_hand():
     """Errors 0, 0.05 and two past 0.1: 1, 1/2, 0 and 0 of the width, 3/8 in the mean."""
-    assert cumulative_area([0.0, 0.05, 0.2, np.nan]) == 0.375
+    assert cumulative_area([0.0, 0.05, 0.2, np.nan]) == pytest.approx(0.375)
     assert cumulative_area([0.0, 0.05], weights=[1, 3]) == pytest.approx(0.625)
 
 

@@ -48,7 +48,7 @@ VALIDATION_EVERY = 4
 # The first part of the training sees faces of 36 pixels, at 56 % of the cost of 48.
 SMALL, SMALL_SHARE = 36, 0.25
 # The teacher's part in the student's loss; chosen once, not tuned.
-HARD, SOFT, TEMPERATURE = 1.0, 0.5, 2.0
+HARD, SOFT, TEMPERATURE = 1.0, 1.0, 2.0
 INPUT = {"height": 48, "width": 48, "channels": 3}
 TRUNKS = {
     "teacher": {"name": "vgg16", "config": {"width": 0.5}},

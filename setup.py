@@ -54,9 +54,11 @@ setup(
     extras_require={
         "detect": ["mtcnn>=1.0.0,<2"],
         "hub": ["keras-hub>=0.25"],
+        "labels": ["pyarrow>=17"],  # Parquet; 170 MB that only pseudo-label files need
         "test": [
             "jax>=0.5",
             "keras-hub>=0.25",
+            "pyarrow>=17",
             "pytest>=8",
             "pyyaml>=6",
             "ruff>=0.9",

@@ -58,6 +58,15 @@ _HOME = {
     "write_records": "records",
     "read_records": "records",
     "stream_records": "records",
+    # labels of a teacher
+    "LabelRun": "label_shards",
+    "LabelShards": "label_shards",
+    "ForeignShard": "label_shards",
+    "DamagedShard": "parquet",
+    "PseudoLabels": "pseudo_labels",
+    "TaskLabels": "pseudo_labels",
+    "read_labels": "pseudo_labels",
+    "with_pseudo_labels": "pseudo_labels",
 }
 
 __getattr__, __dir__, __all__ = lazy_names(__name__, _HOME)

@@ -11,6 +11,7 @@ from kerasface.data.batches import (
     TEACHER,
     check_pictures,
     composition,
+    label_trust,
     labelled_weights,
     task_columns,
     teacher_columns,
@@ -109,6 +110,7 @@ def array_batches(
 def _part(prepared: PreparedSet, rows: int, tasks: Sequence[Task], key: tuple, soft: bool):
     """A function from the step to one set's rows: images, labels, masks, teacher's outputs."""
     columns = {task.name: task_columns(prepared, task) for task in tasks}
+    trust = {task.name: label_trust(prepared, task, columns[task.name][1]) for task in tasks}
     taught = teacher_columns(prepared, tasks) if soft else {}
     order = ShuffledRows(len(prepared), *key)
 
@@ -117,7 +119,7 @@ def _part(prepared: PreparedSet, rows: int, tasks: Sequence[Task], key: tuple, s
         return (
             prepared.images[index],
             {name: column[index] for name, (column, _) in columns.items()},
-            {name: mask[index] for name, (_, mask) in columns.items()},
+            {name: column[index] for name, column in trust.items()},
             {name: column[index] for name, column in taught.items()},
         )
 

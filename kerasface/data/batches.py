@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from kerasface.data.prepared import PreparedSet
-from kerasface.tasks import Task
+from kerasface.tasks import SoftClassification, Task
 
 # Key of a teacher's outputs among a batch's labels; no task can have this name.
 TEACHER = "<teacher>"
@@ -20,10 +20,11 @@ def labelled_weights(masks: Mapping[str, np.ndarray], tasks: Iterable[Task]) -> 
 
     `w = alpha * rows / n_labelled` where the label is known, else 0; a task of which no row
     is labelled has only zeros. The rows are those of the global batch, so the sum stays right
-    when the batch is split over replicas.
+    when the batch is split over replicas. Labels that count by their confidence `c` have
+    `alpha * rows * c / sum c`: the weighted mean, of the same sum.
 
     Args:
-        masks: by task name, `(rows,)` bool or 0/1.
+        masks: by task name, `(rows,)` bool, 0/1, or what `label_trust` gives.
         tasks: the tasks; a name without a mask has no labels here.
 
     Returns:
@@ -33,14 +34,15 @@ def labelled_weights(masks: Mapping[str, np.ndarray], tasks: Iterable[Task]) -> 
     weights = {}
     for task in tasks:
         mask = np.asarray(masks.get(task.name, np.zeros(rows)), "float32")
-        weights[task.name] = mask * np.float32(task.alpha * rows / max(mask.sum(), 1.0))
+        weights[task.name] = mask * np.float32(task.alpha * rows / (mask.sum() or 1.0))
     return weights
 
 
 def task_columns(prepared: PreparedSet, task: Task) -> tuple[np.ndarray, np.ndarray]:
     """Label column and mask of a task; filler and false where the set knows nothing of it.
 
-    Every set knows its domain: a `Domain` task is labelled on all rows without a column.
+    Every set knows its domain: a `Domain` task is labelled on all rows without a column. Class
+    numbers become distributions for a `SoftClassification`.
 
     Raises:
         ValueError: a stored label is not legal for the task (named with its row), or the column
@@ -54,6 +56,8 @@ def task_columns(prepared: PreparedSet, task: Task) -> tuple[np.ndarray, np.ndar
         return column, np.full(rows, known)
     mask = np.asarray(prepared.masks[task.name], bool)
     stored = np.array(prepared.labels[task.name])
+    if isinstance(task, SoftClassification) and stored.ndim == 1:
+        stored = task.distributions(stored)
     if stored.shape != (rows, *task.label_shape):
         raise ValueError(
             f"{prepared.domain}: labels of '{task.name}' must have the shape "
@@ -70,6 +74,12 @@ def task_columns(prepared: PreparedSet, task: Task) -> tuple[np.ndarray, np.ndar
             f"'{task.name}' cannot have. Received: {stored[row].tolist()!r}"
         )
     return stored.astype(task.label_dtype), mask
+
+
+def label_trust(prepared: PreparedSet, task: Task, mask: np.ndarray) -> np.ndarray:
+    """How much each label counts, `(rows,)` float32: 0 where there is none, 1 or its confidence."""
+    trust = prepared.confidence.get(task.name, np.float32(1.0))
+    return np.asarray(mask * trust, "float32")
 
 
 def teacher_columns(prepared: PreparedSet, tasks: Iterable[Task]) -> dict[str, np.ndarray]:
@@ -138,6 +148,10 @@ def arrays(sets: Mapping[str, PreparedSet], tasks: Iterable[Task]) -> tuple:
     tasks = tuple(tasks)
     columns = [{task.name: task_columns(each, task) for task in tasks} for each in sets.values()]
     labels = {t.name: np.concatenate([c[t.name][0] for c in columns]) for t in tasks}
-    masks = {t.name: np.concatenate([c[t.name][1] for c in columns]) for t in tasks}
+    trust = [
+        {t.name: label_trust(each, t, found[t.name][1]) for t in tasks}
+        for each, found in zip(sets.values(), columns, strict=True)
+    ]
+    masks = {t.name: np.concatenate([each[t.name] for each in trust]) for t in tasks}
     images = np.concatenate([each.images for each in sets.values()])
     return images, labels, labelled_weights(masks, tasks)

@@ -17,6 +17,7 @@ from kerasface.data.batches import (
     TEACHER,
     check_pictures,
     composition,
+    label_trust,
     task_columns,
     teacher_columns,
 )
@@ -40,7 +41,8 @@ def mix(
 
     Every set is passed through in its own shuffled order, each row once before any comes
     again. The sample weights are `alpha * rows / n_labelled` over the whole batch, whichever
-    set the labels come from (the paper's `alpha` for tasks of different sizes).
+    set the labels come from (the paper's `alpha` for tasks of different sizes). Where a set
+    holds a confidence `c` in its labels, they are `alpha * rows * c / sum c`.
 
     Args:
         sets: `PreparedSet` by name, all of one picture size.
@@ -87,7 +89,10 @@ def _part(prepared: PreparedSet, rows: int, tasks: Sequence[Task], seed: int, so
     with tf.device("CPU:0"):
         images = tf.constant(prepared.images)
         labels = {name: tf.constant(column) for name, (column, _) in columns.items()}
-        masks = {name: tf.constant(mask) for name, (_, mask) in columns.items()}
+        masks = {
+            task.name: tf.constant(label_trust(prepared, task, columns[task.name][1]))
+            for task in tasks
+        }
         taught = teacher_columns(prepared, tasks) if soft else {}
         targets = {name: tf.constant(column) for name, column in taught.items()}
     size = len(prepared)
@@ -119,7 +124,7 @@ def finished(images, labels, masks, tasks, augmentation, seed):
     Args:
         images: `(rows, height, width, 3)`.
         labels: by task name, and under `TEACHER` maybe a dict of a teacher's outputs.
-        masks: by task name, `(rows,)` bool.
+        masks: by task name, `(rows,)` bool, or float of how much each label counts.
         tasks: `Task` objects.
         augmentation: `Augmentation` or None.
         seed: `(2,)` int for the augmentation.
@@ -158,4 +163,4 @@ def concatenated(parts):
 def _weights(mask, alpha: float):
     known = tf.cast(mask, tf.float32)
     rows = tf.cast(tf.size(known), tf.float32)
-    return known * (alpha * rows / tf.maximum(tf.reduce_sum(known), 1.0))
+    return known * tf.math.divide_no_nan(alpha * rows, tf.reduce_sum(known))

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+# Fields of a set that are dicts of columns by task name.
+COLUMN_KINDS = ("labels", "masks", "soft", "confidence")
+
 
 @dataclass(frozen=True)
 class PreparedSet:
@@ -25,10 +28,12 @@ class PreparedSet:
         report: lines about rows that were read and skipped.
         soft: by task name, `(rows, output_size)` float32 outputs of a teacher, where they
             have been computed once and kept (see `kerasface.training.cache_teacher`).
+        confidence: by task name, `(rows,)` float32 from 0 to 1, how much each known label counts
+            beside a wholly trusted one; a task without a column counts all its labels alike.
 
     Raises:
-        ValueError: columns differ in their number of rows, a label has no mask, or images or
-            masks are of another dtype or rank.
+        ValueError: columns differ in their number of rows, a label has no mask, images or
+            masks are of another dtype or rank, or a confidence lies outside 0..1.
     """
 
     images: np.ndarray
@@ -39,6 +44,7 @@ class PreparedSet:
     names: np.ndarray
     report: tuple[str, ...] = ()
     soft: dict[str, np.ndarray] = field(default_factory=dict)
+    confidence: dict[str, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self):
         if set(self.labels) != set(self.masks):
@@ -61,11 +67,18 @@ class PreparedSet:
         columns |= {f"label {name}": column for name, column in self.labels.items()}
         columns |= {f"mask {name}": column for name, column in self.masks.items()}
         columns |= {f"soft {name}": column for name, column in self.soft.items()}
+        columns |= {f"confidence {name}": column for name, column in self.confidence.items()}
         for name, column in columns.items():
             if len(column) != len(self.images):
                 raise ValueError(
                     f"column '{name}' must have one row an image, {len(self.images)}. "
                     f"Received: {len(column)} rows"
+                )
+        for name, column in self.confidence.items():
+            if not ((column >= 0) & (column <= 1)).all():
+                raise ValueError(
+                    f"confidence in labels of '{name}' must be from 0 to 1. "
+                    f"Received: from {column.min()} to {column.max()}"
                 )
 
     def __len__(self) -> int:
@@ -83,6 +96,7 @@ class PreparedSet:
             subjects=self.subjects[rows],
             names=self.names[rows],
             soft={name: column[rows] for name, column in self.soft.items()},
+            confidence={name: column[rows] for name, column in self.confidence.items()},
         )
 
     def labelled(self, task: str) -> int:
@@ -92,7 +106,7 @@ class PreparedSet:
     def save(self, path: str | Path) -> None:
         """Write everything to one `.npz` file (nothing in it is pickled)."""
         arrays = {"images": self.images, "subjects": self.subjects, "names": self.names}
-        for kind in ("labels", "masks", "soft"):
+        for kind in COLUMN_KINDS:
             arrays |= {f"{kind}/{name}": column for name, column in getattr(self, kind).items()}
         about = json.dumps({"domain": self.domain, "report": list(self.report)})
         path = Path(path)
@@ -106,7 +120,7 @@ class PreparedSet:
         """Read what `save` wrote."""
         with np.load(path, allow_pickle=False) as stored:
             about = json.loads(str(stored["about"]))
-            kinds: dict[str, dict[str, np.ndarray]] = {"labels": {}, "masks": {}, "soft": {}}
+            kinds: dict[str, dict[str, np.ndarray]] = {kind: {} for kind in COLUMN_KINDS}
             for key in stored.files:
                 kind, _, name = key.partition("/")
                 if kind in kinds:

@@ -12,11 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from kerasface.data.prepared import PreparedSet
+from kerasface.data.prepared import COLUMN_KINDS, PreparedSet
 
 ABOUT = "about.json"
 FORMAT = 1
-KINDS = ("labels", "masks", "soft")
 READ_ROWS = 1024  # rows parsed at once
 COMPRESSIONS = ("", "GZIP")
 
@@ -31,8 +30,9 @@ def write_records(
     """Writes a set as TFRecord files, all or nothing.
 
     Every row is one `tf.train.Example`: `image` (raw uint8), `subject`, `name`, and
-    `labels/<task>`, `masks/<task>`, `soft/<task>` as lists of integers or floats, flat. The
-    shapes are in `about.json`. Files are written under `<folder>.part`, which then gets its name.
+    `labels/<task>`, `masks/<task>`, `soft/<task>`, `confidence/<task>` as lists of integers or
+    floats, flat. The shapes are in `about.json`. Files are written under `<folder>.part`, which
+    then gets its name.
 
     Args:
         prepared: what to write; labels must be integers, bools or floats of at most 32 bits.
@@ -103,8 +103,9 @@ def stream_records(folder: str | Path):
     """Rows of a folder of records, one at a time, in the order in which they were written.
 
     Returns:
-        A `tf.data.Dataset` of dicts: `image` `(height, width, 3)` uint8, `labels`, `masks` and
-        `soft` (dicts by task name, with the dtypes and shapes of the set), `subject`, `name`.
+        A `tf.data.Dataset` of dicts: `image` `(height, width, 3)` uint8, `labels`, `masks`,
+        `soft` and `confidence` (dicts by task name, with the dtypes and shapes of the set),
+        `subject`, `name`.
 
     Raises:
         ValueError: the folder is no finished set of records, or files of it are missing.
@@ -126,7 +127,8 @@ def read_records(folder: str | Path) -> PreparedSet:
     try:
         for batch in _batches(folder, about).as_numpy_iterator():
             flat = {"image": batch["image"], "subject": batch["subject"], "name": batch["name"]}
-            flat |= {f"{kind}/{name}": batch[kind][name] for kind in KINDS for name in batch[kind]}
+            for kind in COLUMN_KINDS:
+                flat |= {f"{kind}/{name}": column for name, column in batch[kind].items()}
             for name, column in flat.items():
                 parts.setdefault(name, []).append(column)
     except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
@@ -145,7 +147,7 @@ def read_records(folder: str | Path) -> PreparedSet:
             for name, column in whole.items()
             if name.startswith(f"{kind}/")
         }
-        for kind in KINDS
+        for kind in COLUMN_KINDS
     }
     return PreparedSet(
         images=whole["image"],
@@ -160,7 +162,7 @@ def read_records(folder: str | Path) -> PreparedSet:
 def _columns(prepared: PreparedSet) -> dict[str, np.ndarray]:
     """All columns by the name they have in a record, checked to be storable without loss."""
     columns = {"image": prepared.images}
-    for kind in KINDS:
+    for kind in COLUMN_KINDS:
         columns |= {f"{kind}/{name}": each for name, each in getattr(prepared, kind).items()}
     for name, column in columns.items():
         if not (column.dtype.kind in "iub" or column.dtype in (np.float16, np.float32)):
@@ -224,11 +226,11 @@ def _batches(folder: str | Path, about: dict):
         rows = tf.io.parse_example(serialised, features)
         pixels = tf.io.decode_raw(rows["image"], columns["image"]["dtype"])
         parsed = {"image": tf.reshape(pixels, [-1, *columns["image"]["shape"]])}
-        parsed |= {"subject": rows["subject"], "name": rows["name"], "labels": {}}
-        parsed |= {"masks": {}, "soft": {}}
+        parsed |= {"subject": rows["subject"], "name": rows["name"]}
+        parsed |= {kind: {} for kind in COLUMN_KINDS}
         for name, spec in columns.items():
             kind, _, task = name.partition("/")
-            if kind in KINDS:
+            if kind in COLUMN_KINDS:
                 parsed[kind][task] = tf.cast(rows[name], spec["dtype"])
         return parsed
 

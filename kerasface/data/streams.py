@@ -1,8 +1,9 @@
 """Sets too large for memory: decoded once to a file, read row by row, mixed as they stream.
 
 A stream is a `tf.data.Dataset` of rows, each a dict: `image` `(height, width, 3)` uint8, `labels`,
-`masks` and maybe `soft` (dicts by task name), and what else it likes. `stream_records` of
-`kerasface.data.records` gives one of TFRecord files, `decoded` one of a reader's table.
+`masks` and maybe `soft` and `confidence` (dicts by task name), and what else it likes.
+`stream_records` of `kerasface.data.records` gives one of TFRecord files, `decoded` one of a
+reader's table.
 """
 
 from __future__ import annotations
@@ -196,7 +197,7 @@ def _passes(stream: tf.data.Dataset, shuffle: int, seed: int, start: int) -> tf.
 
 
 def _completed(stream: tf.data.Dataset, name: str, tasks: Sequence[Task], soft: bool):
-    """`(image, labels, masks)` of exactly the tasks, fillers where nothing is known."""
+    """`(image, labels, trust)` of exactly the tasks; fillers and 0 where nothing is known."""
     spec = stream.element_spec
     if not isinstance(spec, dict) or not {"image", "labels", "masks"} <= set(spec):
         raise ValueError(
@@ -220,19 +221,20 @@ def _completed(stream: tf.data.Dataset, name: str, tasks: Sequence[Task], soft: 
     def complete(row):
         pairs = [each for t in known for each in (row["labels"][t.name], row["masks"][t.name])]
         checked = [tf.numpy_function(check, pairs, tf.bool)] if known else []
-        labels, masks = {}, {}
+        labels, trust = {}, {}
         for task in tasks:
             filler = tf.constant(task.filler, task.label_dtype)
-            labels[task.name], masks[task.name] = filler, tf.constant(False)
+            labels[task.name], trust[task.name] = filler, tf.constant(0.0)
             if task in known:
                 mask = tf.cast(row["masks"][task.name], tf.bool)
                 label = tf.ensure_shape(row["labels"][task.name], task.label_shape)
                 labels[task.name] = tf.where(mask, tf.cast(label, filler.dtype), filler)
-                masks[task.name] = mask
+                counts = row.get("confidence", {}).get(task.name, tf.constant(1.0))
+                trust[task.name] = tf.where(mask, tf.cast(counts, tf.float32), 0.0)
         if soft:
             labels[TEACHER] = {t.name: tf.cast(row["soft"][t.name], tf.float32) for t in tasks}
         with tf.control_dependencies(checked):
             image = tf.identity(row["image"])
-        return image, labels, masks
+        return image, labels, trust
 
     return stream.map(complete, num_parallel_calls=2, deterministic=True)

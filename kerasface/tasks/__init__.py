@@ -7,9 +7,13 @@ from kerasface.tasks.domain import Domain
 from kerasface.tasks.embedding import Embedding
 from kerasface.tasks.landmarks import Landmarks
 from kerasface.tasks.regression import Regression
+from kerasface.tasks.soft_labels import SoftClassification, with_soft_labels
 from kerasface.tasks.task import Task
 
-KINDS = {kind.kind: kind for kind in (Classification, Regression, Landmarks, Embedding, Domain)}
+KINDS = {
+    kind.kind: kind
+    for kind in (Classification, Regression, Landmarks, Embedding, Domain, SoftClassification)
+}
 
 __all__ = [
     "KINDS",
@@ -18,8 +22,10 @@ __all__ = [
     "Embedding",
     "Landmarks",
     "Regression",
+    "SoftClassification",
     "Task",
     "from_config",
+    "with_soft_labels",
 ]
 
 

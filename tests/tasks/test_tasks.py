@@ -13,6 +13,7 @@ from kerasface.tasks import (
     Embedding,
     Landmarks,
     Regression,
+    SoftClassification,
     Task,
     from_config,
 )
@@ -26,6 +27,7 @@ TASKS = [
     Embedding("identity", 16, margin=0.3),
     Domain("source", ("FER2013", "UTKFace"), strength=0.5, hidden=(8,)),
     Domain("origin", ("FER2013", "UTKFace"), adversary="triplet", margin=0.3, mining="all", size=5),
+    SoftClassification("mood", ("sad", "glad"), alpha=2.0),
 ]
 # A raw label and its code, by task.
 RAW = {
@@ -37,6 +39,7 @@ RAW = {
     "identity": (70_000_000, 70_000_000),
     "source": ("UTKFace", 1),
     "origin": ("UTKFace", 1),
+    "mood": ([0.25, 0.75], [0.25, 0.75]),
 }
 BAD = {
     "expression": ["joy", None, True, 3, -1, 1.0, ["sad"]],
@@ -47,6 +50,7 @@ BAD = {
     "identity": [-1, 2**31, None, True, "", 1.5],
     "source": ["LFW", 2],
     "origin": ["LFW", 2, -1],
+    "mood": ["joy", 2, None, [0.5, 0.6], [1.0], [-0.5, 1.5]],
 }
 
 
@@ -61,7 +65,8 @@ def outputs_of(task, rows=4):
 
 def test_every_kind_is_tested_and_named():
     assert {task.kind for task in TASKS} == set(KINDS)
-    assert set(KINDS) == {"classification", "regression", "landmarks", "embedding", "domain"}
+    kinds = {"classification", "regression", "landmarks", "embedding", "domain"}
+    assert set(KINDS) == kinds | {"soft_classification"}
 
 
 def test_config_round_trip_through_json(task):
@@ -117,6 +122,7 @@ def test_legal_labels_are_what_encode_gives(task):
         ("eyes", [[[0.5, np.nan], [0.5, 0.5]], [[0.5, np.inf], [0.5, 0.5]]]),
         ("identity", [-1, 2**31]),
         ("source", [2, -1]),
+        ("mood", [[0.5, 0.6], [1.5, -0.5], [np.nan, 1.0], [0.0, 0.0]]),
     ],
 )
 def test_labels_that_are_not_legal(name, labels):

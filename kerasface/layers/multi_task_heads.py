@@ -26,7 +26,8 @@ class MultiTaskHeads(keras.layers.Layer):
         **kwargs: `name` (by convention `"heads"`), `dtype`, `trainable`.
 
     Call arguments:
-        features: `(batch, dim)` float tensor from the trunk.
+        features: `(batch, dim)` float tensor from the trunk; or a dict from task name to such a
+            tensor, each task's own copy, as `TaskFork` gives them.
         training: bool or None, passed to the heads.
 
     Returns:
@@ -72,18 +73,26 @@ class MultiTaskHeads(keras.layers.Layer):
         for task in self.task_names:
             # A head that was saved built comes back built.
             if not self.head(task).built:
-                self.head(task).build(input_shape)
+                self.head(task).build(_of(input_shape, task))
 
     def call(self, features, training=None):
         # Keras hands `training` down to the heads that take it.
-        return {task: ops.cast(self.head(task)(features), "float32") for task in self.task_names}
+        return {
+            task: ops.cast(self.head(task)(_of(features, task)), "float32")
+            for task in self.task_names
+        }
 
     def compute_output_shape(self, input_shape):
-        return {task: self.head(task).compute_output_shape(input_shape) for task in self.task_names}
+        return {
+            task: self.head(task).compute_output_shape(_of(input_shape, task))
+            for task in self.task_names
+        }
 
     def compute_output_spec(self, features, training=None):
         # From the shape alone Keras would take the dtype of the policy and not float32.
-        shapes = self.compute_output_shape(features.shape)
+        shapes = self.compute_output_shape(
+            {task: _of(features, task).shape for task in self.task_names}
+        )
         return {task: keras.KerasTensor(shape, "float32") for task, shape in shapes.items()}
 
     def get_config(self):
@@ -100,3 +109,8 @@ class MultiTaskHeads(keras.layers.Layer):
             {task: keras.saving.deserialize_keras_object(head) for task, head in heads.items()},
             **config,
         )
+
+
+def _of(values, task):
+    """The task's own where there is one each, else what all share."""
+    return values[task] if isinstance(values, dict) else values

@@ -9,10 +9,12 @@ from kerasface.metrics.masked import (
     MaskedMeanAbsoluteError,
     MaskedMetric,
 )
+from kerasface.metrics.step_values import LatestValue, PresentMean
 from kerasface.metrics.triplet_active_share import TripletActiveShare
 
 __all__ = [
     "LabelledCount",
+    "LatestValue",
     "MaskedAccuracy",
     "MaskedBalancedAccuracy",
     "MaskedConfusionMatrix",
@@ -20,5 +22,6 @@ __all__ = [
     "MaskedLoss",
     "MaskedMeanAbsoluteError",
     "MaskedMetric",
+    "PresentMean",
     "TripletActiveShare",
 ]

@@ -9,6 +9,7 @@ from keras import layers
 
 from kerasface.export import registered
 from kerasface.layers.multi_task_heads import MultiTaskHeads
+from kerasface.layers.task_fork import TaskFork
 from kerasface.models.partial_labels import PartialLabelsModel
 from kerasface.models.trunks import build_trunk
 from kerasface.tasks import Task
@@ -30,15 +31,20 @@ class FaceModel(PartialLabelsModel):
             device. For tasks whose labels do not move with the picture.
         trunk_spec: `{"name", "config"}` from which `build_trunk` made the trunk; needed to
             publish, and set by `from_spec`.
+        shared: units of one more shared layer (Dense, ReLU) between the trunk's features and the
+            heads, a `TaskFork`; default None, no such layer. It is where the exact fast form of
+            GradNorm measures (`kerasface.training.GradNorm`).
 
     Call arguments:
         images: `(batch, height, width, channels)` uint8 or float, RGB 0..255.
+        fork: function of the trunk's features to a dict by task name of what each head reads;
+            it stands in for the shared layer while something is measured there. Default None.
 
     Returns:
         A dict by task name of float32 `(batch, output_size)`; see each task's `decode`.
 
     Raises:
-        ValueError: no task, or two of one name.
+        ValueError: no task, two of one name, or fewer than one shared unit.
 
     Example:
         >>> from kerasface.tasks import Classification
@@ -56,6 +62,7 @@ class FaceModel(PartialLabelsModel):
         offset: float = -1.0,
         augmentation: keras.layers.Layer | None = None,
         trunk_spec: dict | None = None,
+        shared: int | None = None,
         name: str = "face_model",
         **kwargs,
     ):
@@ -64,12 +71,19 @@ class FaceModel(PartialLabelsModel):
         names = [task.name for task in self.tasks]
         if not names or len(set(names)) < len(names):
             raise ValueError(f"tasks must have different names, one or more. Received: {names}")
+        if shared is not None and not (shared == int(shared) and shared >= 1):
+            raise ValueError(f"shared must be None or 1 or more. Received: shared={shared}")
         self.scale, self.offset, self.trunk_spec = float(scale), float(offset), trunk_spec
         self.augmentation = augmentation
         # In float32: bfloat16 would round pixels before the first convolution sees them.
         self.rescale = layers.Rescaling(self.scale, offset=self.offset, dtype="float32")
         self.trunk = trunk
         self.pool = layers.GlobalAveragePooling2D(name="pool")
+        self.shared_units = None if shared is None else int(shared)
+        self.shared = None
+        if self.shared_units is not None:
+            dense = layers.Dense(self.shared_units, activation="relu", name="dense")
+            self.shared = TaskFork(names, dense, name="shared")
         self.heads = MultiTaskHeads({t.name: t.make_head() for t in self.tasks}, name="heads")
         self.build((None, *trunk.input_shape[1:]))
 
@@ -77,18 +91,29 @@ class FaceModel(PartialLabelsModel):
         if self.built:
             return
         features = self.trunk.output_shape
-        self.heads.build((features[0], features[-1]))
+        features = (features[0], features[-1])
+        if self.shared is not None:
+            self.shared.build(features)
+            features = (features[0], self.shared_units)
+        self.heads.build(features)
         self.built = True
 
-    def features(self, images, training=False):
-        """Features `(batch, dim)` of images `(batch, height, width, channels)`."""
+    def trunk_features(self, images, training=False):
+        """Features `(batch, dim)` of images `(batch, height, width, channels)`, before `shared`."""
         if self.augmentation is not None:
             images = self.augmentation(images, training=training)
         features = self.trunk(self.rescale(images), training=training)
         return self.pool(features) if len(features.shape) == 4 else features
 
-    def call(self, images, training=False):
-        return self.heads(self.features(images, training=training), training=training)
+    def features(self, images, training=False):
+        """What the heads read, `(batch, dim)`, of images `(batch, height, width, channels)`."""
+        features = self.trunk_features(images, training=training)
+        return features if self.shared is None else self.shared.project(features)
+
+    def call(self, images, training=False, fork=None):
+        features = self.trunk_features(images, training=training)
+        fork = self.shared if fork is None else fork
+        return self.heads(features if fork is None else fork(features), training=training)
 
     def task(self, name: str) -> Task:
         """The task of that name.
@@ -122,6 +147,8 @@ class FaceModel(PartialLabelsModel):
             )
         return {
             "trunk": self.trunk_spec,
+            # Left out where there is none: a published description stays as it is.
+            **({} if self.shared is None else {"shared": self.shared_units}),
             "tasks": [task.get_config() for task in self.tasks],
             "input": {
                 "height": height,
@@ -137,7 +164,8 @@ class FaceModel(PartialLabelsModel):
         """A new model from what `get_spec` returned.
 
         Args:
-            spec: `{"trunk": {"name", "config"}, "tasks": [...], "input": {...}}`.
+            spec: `{"trunk": {"name", "config"}, "tasks": [...], "input": {...}}` and, for a model
+                with one more shared layer, `"shared"`, its units.
             **build: more arguments of the trunk that leave its weights' shapes alone, such as
                 `normalization` or `dropout`.
 
@@ -155,6 +183,7 @@ class FaceModel(PartialLabelsModel):
             scale=size.get("scale", 1.0 / 127.5),
             offset=size.get("offset", -1.0),
             trunk_spec=dict(spec["trunk"]),
+            shared=spec.get("shared"),
         )
 
     def get_config(self) -> dict:
@@ -167,6 +196,7 @@ class FaceModel(PartialLabelsModel):
             "offset": self.offset,
             "augmentation": augmentation and keras.saving.serialize_keras_object(augmentation),
             "trunk_spec": self.trunk_spec,
+            "shared": self.shared_units,
         }
 
     @classmethod

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import keras
+from keras import ops
 
 from kerasface.models.measured_logs import DropUnmeasured, measured
+from kerasface.ops.masking import as_mask
 
 
 class PartialLabelsModel(keras.Model):
@@ -45,3 +47,38 @@ class PartialLabelsModel(keras.Model):
         """As `keras.Model.evaluate`, by default as a dict without what was not measured."""
         logs = super().evaluate(*args, return_dict=return_dict, **kwargs)
         return measured(logs) if isinstance(logs, dict) else logs
+
+    def network(self) -> PartialLabelsModel:
+        """The model that answers: itself, or the one it trains."""
+        return self
+
+    def own_labels(self, labels):
+        """The labels without what a step brings beside them, such as a teacher's outputs."""
+        return labels
+
+    def loss_trackers(self) -> list:
+        """Metrics that `task_losses` updates in training."""
+        return []
+
+    def task_losses(self, losses, images, labels, outputs, sample_weight=None, training=True):
+        """Each task's loss apart, for those who weigh them: the sum is the loss of `fit`.
+
+        Args:
+            losses: by task name a `keras.losses.Loss`; a task without one is left out.
+            images: the batch.
+            labels: by task name.
+            outputs: by task name.
+            sample_weight: by task name `(batch,)`, or None where every row is labelled.
+            training: False in `evaluate`.
+
+        Returns:
+            Two dicts by task name of scalars: the loss, exactly 0 where no row has a label; and
+            how many rows it is of, float32.
+        """
+        values, rows = {}, {}
+        for name, loss in losses.items():
+            weight = None if sample_weight is None else sample_weight[name]
+            values[name] = loss(labels[name], outputs[name], sample_weight=weight)
+            counted = ops.ones_like(outputs[name][..., 0]) if weight is None else as_mask(weight)
+            rows[name] = ops.sum(ops.cast(counted, "float32"))
+        return values, rows

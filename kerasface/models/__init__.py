@@ -1,5 +1,8 @@
 """Trunks and the multi-task model (on `keras.ops` only)."""
 
+# Keras finds the losses and metrics that a saved model names only once they are registered.
+import kerasface.losses
+import kerasface.metrics  # noqa: F401
 from kerasface.models.face_model import FaceModel
 from kerasface.models.resnet50 import resnet50
 from kerasface.models.small_resnet import small_resnet

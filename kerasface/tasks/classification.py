@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
 
-from kerasface.losses.soft_targets import SoftTargetCrossentropy
-from kerasface.metrics.masked import LabelledCount, MaskedAccuracy, MaskedLoss
 from kerasface.tasks.task import Task
+
+if TYPE_CHECKING:
+    import keras
 
 
 class Classification(Task):
@@ -50,11 +51,15 @@ class Classification(Task):
         return "int32"
 
     def make_loss(self) -> keras.losses.Loss:
+        import keras
+
         return keras.losses.SparseCategoricalCrossentropy(
             from_logits=True, name=f"{self.name}_crossentropy"
         )
 
     def make_metrics(self) -> list[keras.metrics.Metric]:
+        from kerasface.metrics.masked import LabelledCount, MaskedAccuracy, MaskedLoss
+
         return [
             MaskedAccuracy(name="accuracy"),
             MaskedLoss(self.make_loss(), name="mean_loss"),
@@ -62,6 +67,8 @@ class Classification(Task):
         ]
 
     def make_distillation_loss(self, temperature: float) -> keras.losses.Loss:
+        from kerasface.losses.soft_targets import SoftTargetCrossentropy
+
         return SoftTargetCrossentropy(temperature, name=f"{self.name}_soft_targets")
 
     def encode(self, raw) -> np.int32:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
 
-from kerasface.layers.domain_discriminator import DomainDiscriminator
-from kerasface.losses.cosine_distance import CosineDistance
-from kerasface.losses.domain_triplet import DomainTripletLoss
-from kerasface.metrics.masked import LabelledCount, MaskedLoss
-from kerasface.metrics.triplet_active_share import TripletActiveShare
 from kerasface.tasks.classification import Classification
 
+if TYPE_CHECKING:
+    import keras
+
 ADVERSARIES = ("softmax", "triplet")
+# Those of `kerasface.ops.triplet_sums`, which cannot be imported without Keras.
+MINING = ("semi-hard", "all")
 # The paper's, on the squared distance of unit vectors, 0 to 4.
 MARGIN = 0.2
 UNKNOWN = -1
@@ -97,8 +97,12 @@ class Domain(Classification):
         self.hidden = tuple(int(width) for width in hidden)
         self.adversary, self.size = adversary, int(size)
         # A margin or mining that cannot be fails here and not in the first step.
-        checked = DomainTripletLoss(margin, mining)
-        self.margin, self.mining = checked.margin, checked.mining
+        if not margin >= 0 or mining not in MINING:
+            raise ValueError(
+                f"'{name}' needs a margin of 0 or more and mining of {MINING}. "
+                f"Received: margin={margin}, mining={mining!r}"
+            )
+        self.margin, self.mining = float(margin), mining
 
     @property
     def domains(self) -> tuple[str, ...]:
@@ -120,6 +124,8 @@ class Domain(Classification):
         return np.int32(UNKNOWN) if self.embeds else super().filler
 
     def make_head(self) -> keras.layers.Layer:
+        from kerasface.layers.domain_discriminator import DomainDiscriminator
+
         return DomainDiscriminator(
             self.output_size,
             hidden=self.hidden,
@@ -132,11 +138,16 @@ class Domain(Classification):
     def make_loss(self) -> keras.losses.Loss:
         if not self.embeds:
             return super().make_loss()
+        from kerasface.losses.domain_triplet import DomainTripletLoss
+
         return DomainTripletLoss(self.margin, self.mining, name=f"{self.name}_triplets")
 
     def make_metrics(self) -> list[keras.metrics.Metric]:
         if not self.embeds:
             return super().make_metrics()
+        from kerasface.metrics.masked import LabelledCount, MaskedLoss
+        from kerasface.metrics.triplet_active_share import TripletActiveShare
+
         return [
             TripletActiveShare(self.margin, self.mining, name="active_share"),
             MaskedLoss(self.make_loss(), name="mean_loss"),
@@ -146,6 +157,8 @@ class Domain(Classification):
     def make_distillation_loss(self, temperature: float) -> keras.losses.Loss:
         if not self.embeds:
             return super().make_distillation_loss(temperature)
+        from kerasface.losses.cosine_distance import CosineDistance
+
         return CosineDistance(name=f"{self.name}_cosine_distance")
 
     def decode(self, outputs: np.ndarray) -> list[dict]:

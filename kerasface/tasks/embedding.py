@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
 
-from kerasface.layers.unit_length import UnitLength
-from kerasface.losses.cosine_distance import CosineDistance
-from kerasface.losses.known_identity_triplet import KnownIdentityTripletLoss
-from kerasface.metrics.masked import LabelledCount, MaskedLoss
 from kerasface.tasks.task import Task
+
+if TYPE_CHECKING:
+    import keras
 
 UNKNOWN = -1
 # FaceNet's: squared distances of unit vectors, 0 to 4, with a margin of 0.2.
@@ -79,6 +78,10 @@ class Embedding(Task):
         return np.int32(UNKNOWN)
 
     def make_head(self) -> keras.layers.Layer:
+        import keras
+
+        from kerasface.layers.unit_length import UnitLength
+
         return keras.Sequential(
             [
                 keras.layers.Dense(self.size, use_bias=False, dtype="float32"),
@@ -88,15 +91,21 @@ class Embedding(Task):
         )
 
     def make_loss(self) -> keras.losses.Loss:
+        from kerasface.losses.known_identity_triplet import KnownIdentityTripletLoss
+
         return KnownIdentityTripletLoss(
             self.margin, distance_metric=DISTANCE, name=f"{self.name}_triplets"
         )
 
     def make_metrics(self) -> list[keras.metrics.Metric]:
+        from kerasface.metrics.masked import LabelledCount, MaskedLoss
+
         return [MaskedLoss(self.make_loss(), name="mean_loss"), LabelledCount(name="labelled")]
 
     def make_distillation_loss(self, temperature: float) -> keras.losses.Loss:
         """One minus the cosine: the student's vector is to point where the teacher's does."""
+        from kerasface.losses.cosine_distance import CosineDistance
+
         del temperature
         return CosineDistance(name=f"{self.name}_cosine_distance")
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import keras
-import numpy as np
-from keras import layers
+from typing import TYPE_CHECKING
 
-from kerasface.losses.scaled_error import ScaledAbsoluteError
-from kerasface.metrics.masked import LabelledCount, MaskedLoss
+import numpy as np
+
 from kerasface.tasks.task import Task
+
+if TYPE_CHECKING:
+    import keras
 
 # Pairs that change places when a picture is mirrored, 0-based.
 MIRROR_5 = (1, 0, 2, 4, 3)
@@ -73,6 +74,9 @@ class Landmarks(Task):
         return np.full(self.label_shape, 0.5, "float32")
 
     def make_head(self) -> keras.layers.Layer:
+        import keras
+        from keras import layers
+
         return keras.Sequential(
             [
                 layers.Dense(self.output_size, dtype="float32"),
@@ -82,9 +86,14 @@ class Landmarks(Task):
         )
 
     def make_loss(self) -> keras.losses.Loss:
+        from kerasface.losses.scaled_error import ScaledAbsoluteError
+
         return ScaledAbsoluteError(SCALE, name=f"{self.name}_error")
 
     def make_metrics(self) -> list[keras.metrics.Metric]:
+        from kerasface.losses.scaled_error import ScaledAbsoluteError
+        from kerasface.metrics.masked import LabelledCount, MaskedLoss
+
         return [
             MaskedLoss(ScaledAbsoluteError(1.0), name="mean_absolute_error"),
             MaskedLoss(self.make_loss(), name="mean_loss"),
@@ -92,6 +101,8 @@ class Landmarks(Task):
         ]
 
     def make_distillation_loss(self, temperature: float) -> keras.losses.Loss:
+        from kerasface.losses.scaled_error import ScaledAbsoluteError
+
         del temperature
         return ScaledAbsoluteError(SCALE, name=f"{self.name}_teacher_error")
 

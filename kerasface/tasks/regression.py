@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import keras
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from kerasface.losses.label_distribution import LabelDistributionLoss
-from kerasface.losses.scaled_error import ScaledAbsoluteError
-from kerasface.losses.soft_targets import SoftTargetCrossentropy
-from kerasface.metrics.expectation_error import MaskedExpectationError
-from kerasface.metrics.masked import LabelledCount, MaskedLoss
 from kerasface.tasks.task import Task
+
+if TYPE_CHECKING:
+    import keras
 
 # Half of what lies outside the central 80 % interval that is shown to people.
 TAIL = 0.1
@@ -82,6 +81,8 @@ class Regression(Task):
     def make_head(self) -> keras.layers.Layer:
         if self.bins is not None:
             return super().make_head()
+        import keras
+
         middle, half = (self.low + self.high) / 2.0, (self.high - self.low) / 2.0
         return keras.Sequential(
             [
@@ -92,6 +93,9 @@ class Regression(Task):
         )
 
     def make_loss(self) -> keras.losses.Loss:
+        from kerasface.losses.label_distribution import LabelDistributionLoss
+        from kerasface.losses.scaled_error import ScaledAbsoluteError
+
         if self.bins is None:
             return ScaledAbsoluteError(self.spread, name=f"{self.name}_error")
         return LabelDistributionLoss(
@@ -99,6 +103,9 @@ class Regression(Task):
         )
 
     def make_metrics(self) -> list[keras.metrics.Metric]:
+        from kerasface.metrics.expectation_error import MaskedExpectationError
+        from kerasface.metrics.masked import LabelledCount, MaskedLoss
+
         return [
             MaskedExpectationError(self.low, self.high, self.bins, name="mean_absolute_error"),
             MaskedLoss(self.make_loss(), name="mean_loss"),
@@ -107,6 +114,9 @@ class Regression(Task):
 
     def make_distillation_loss(self, temperature: float) -> keras.losses.Loss:
         """Soft targets over the bins (at temperature 1: it is a density), else the error."""
+        from kerasface.losses.scaled_error import ScaledAbsoluteError
+        from kerasface.losses.soft_targets import SoftTargetCrossentropy
+
         del temperature
         if self.bins is None:
             return ScaledAbsoluteError(self.spread, name=f"{self.name}_teacher_error")
@@ -152,7 +162,8 @@ class Regression(Task):
         share = np.sqrt(np.minimum(left / np.maximum(variance, 1e-9), 1.0))
         below = np.cumsum(distribution, axis=-1) - distribution / 2.0
         places = (TAIL, 0.5, 1.0 - TAIL)
-        low, median, high = np.array([np.interp(places, row, centres) for row in below]).T
+        quantiles = np.array([np.interp(places, row, centres) for row in below])
+        low, median, high = quantiles.reshape(-1, len(places)).T
         return np.stack([median + share * (low - median), median + share * (high - median)], -1)
 
     def decode(self, outputs: np.ndarray) -> list[dict]:

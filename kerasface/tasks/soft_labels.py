@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
-from keras import ops
 
-from kerasface.export import registered
-from kerasface.metrics.masked import LabelledCount, MaskedLoss, MaskedMetric
 from kerasface.tasks.classification import Classification
 from kerasface.tasks.task import Task
+
+if TYPE_CHECKING:
+    import keras
 
 # By how much probabilities in float32 may miss a sum of 1.
 TOLERANCE = 1e-3
@@ -55,11 +55,16 @@ class SoftClassification(Classification):
         return np.full(self.label_shape, 1.0 / len(self.classes), "float32")
 
     def make_loss(self) -> keras.losses.Loss:
+        import keras
+
         return keras.losses.CategoricalCrossentropy(
             from_logits=True, name=f"{self.name}_soft_crossentropy"
         )
 
     def make_metrics(self) -> list[keras.metrics.Metric]:
+        from kerasface.metrics.masked import LabelledCount, MaskedLoss, MaskedMetric
+        from kerasface.metrics.soft_labels import soft_label_hit
+
         return [
             MaskedMetric(soft_label_hit, name="accuracy"),
             MaskedLoss(self.make_loss(), name="mean_loss"),
@@ -88,12 +93,6 @@ class SoftClassification(Classification):
         labels = np.asarray(labels, "float64").reshape(len(labels), -1)
         in_range = (labels >= 0).all(axis=1)  # false for NaN
         return in_range & (np.abs(labels.sum(axis=1) - 1.0) <= TOLERANCE)
-
-
-@registered
-def soft_label_hit(y_true, y_pred):
-    """`(batch,)`, whether the largest output is at the label's likeliest class."""
-    return ops.equal(ops.argmax(y_true, axis=-1), ops.argmax(y_pred, axis=-1))
 
 
 def with_soft_labels(tasks: Iterable[Task]) -> tuple[Task, ...]:

@@ -1,13 +1,19 @@
-"""What a task is: the one place that knows a thing the network predicts."""
+"""What a task is: the one place that knows a thing the network predicts.
+
+A task also decodes answers where there is no Keras (see `kerasface.inference.RuntimeModel`), so
+what trains it, its head, losses and metrics, is imported by the methods that make them.
+"""
 
 from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
+
+if TYPE_CHECKING:
+    import keras
 
 # What can name an attribute, a weight in a file and a metric in a log on any system.
 TASK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
@@ -63,6 +69,8 @@ class Task(ABC):
 
     def make_head(self) -> keras.layers.Layer:
         """A new head: features `(batch, dim)` to float32 `(batch, output_size)`."""
+        import keras
+
         return keras.layers.Dense(self.output_size, dtype="float32", name=f"{self.name}_head")
 
     @abstractmethod

@@ -37,12 +37,17 @@ _HOME = {
     "squared_pair_distances": "verification",
     "tar_at_far": "verification",
     "threshold_at_far": "verification",
+    # which rows test, what is asked, how it is averaged
+    "PROTOCOLS": "protocols",
+    "Protocol": "protocols",
+    "find_protocol": "protocols",
     # figures
     "confusion_figure": "figures",
     "error_by_band": "figures",
     "learning_curves": "figures",
     "read_history": "figures",
     "reliability_diagram": "figures",
+    "task_curves": "curves",
     "value_scatter": "figures",
 }
 

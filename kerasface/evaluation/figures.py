@@ -6,7 +6,6 @@ figures can be drawn while something else trains or shows windows.
 
 from __future__ import annotations
 
-import io
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -15,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from kerasface.evaluation.calibration import BINS, reliability_bins
+from kerasface.evaluation.drawing import new_figure, png_of
 
-DPI = 100
 # Past this many classes the cells of a confusion matrix are too small for numbers.
 MOST_NUMBERS = 16
 BLUE, ORANGE, GREY = "#1f5fa8", "#d9772b", "#888888"
@@ -44,7 +43,7 @@ def confusion_figure(confusion, classes: Sequence[str], title: str = "") -> byte
     rows = counts.sum(axis=1, keepdims=True)
     share = counts / np.maximum(rows, 1.0)
     side = min(2.5 + 0.5 * len(classes), 14.0)
-    figure, axes = _figure(side + 0.6, side)
+    figure, axes = new_figure(side + 0.6, side)
     axes.imshow(share, cmap="Blues", vmin=0.0, vmax=1.0)
     places = range(len(classes))
     axes.set_xticks(places, classes, rotation=45, ha="right", fontsize=8)
@@ -56,7 +55,7 @@ def confusion_figure(confusion, classes: Sequence[str], title: str = "") -> byte
             colour = "white" if share[row, column] > 0.5 else "black"
             text = f"{100 * share[row, column]:.0f}" if counts[row, column] else ""
             axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=8)
-    return _png(figure)
+    return png_of(figure)
 
 
 def read_history(path: str | Path) -> list[dict]:
@@ -106,7 +105,7 @@ def learning_curves(
             panels.setdefault(name.removeprefix("val_"), []).append(name)
     columns = min(3, len(panels))
     rows = math.ceil(len(panels) / columns)
-    figure, grid = _figure(4.2 * columns, 2.9 * rows, rows, columns)
+    figure, grid = new_figure(4.2 * columns, 2.9 * rows, rows, columns)
     for axes, (title, names) in zip(np.ravel(grid), panels.items(), strict=False):
         for number, (run, entries) in enumerate(runs.items()):
             for name in names:
@@ -122,7 +121,7 @@ def learning_curves(
         axes.set_axis_off()
     if len(runs) > 1:
         np.ravel(grid)[0].legend(fontsize=7)
-    return _png(figure)
+    return png_of(figure)
 
 
 def value_scatter(labels, values, unit: str = "years", title: str = "") -> bytes:
@@ -140,13 +139,13 @@ def value_scatter(labels, values, unit: str = "years", title: str = "") -> bytes
     labels, values = np.asarray(labels, "float64"), np.asarray(values, "float64")
     error = np.abs(values - labels).mean()
     ends = [min(labels.min(), values.min()), max(labels.max(), values.max())]
-    figure, axes = _figure(4.6, 4.4)
+    figure, axes = new_figure(4.6, 4.4)
     axes.scatter(labels, values, s=6, alpha=0.25, color=BLUE, linewidths=0)
     axes.plot(ends, ends, color=GREY, lw=1)
     axes.set(xlabel=f"true ({unit})", ylabel=f"predicted ({unit})", aspect="equal")
     axes.set_title(f"{title} mean absolute error {error:.2f} {unit}".strip(), fontsize=9)
     axes.grid(alpha=0.3)
-    return _png(figure)
+    return png_of(figure)
 
 
 def error_by_band(labels, values, bands: Sequence[float], unit: str = "years") -> bytes:
@@ -167,7 +166,7 @@ def error_by_band(labels, values, bands: Sequence[float], unit: str = "years") -
     labels = np.asarray(labels, "float64")
     error = np.abs(np.asarray(values, "float64") - labels)
     place = np.searchsorted(bands, labels, side="right") - 1
-    figure, axes = _figure(6.0, 3.4)
+    figure, axes = new_figure(6.0, 3.4)
     for band in range(len(bands)):
         inside = error[place == band]
         if len(inside):
@@ -177,7 +176,7 @@ def error_by_band(labels, values, bands: Sequence[float], unit: str = "years") -
         axes.text(band, 0.0, f"{len(inside)}", ha="center", va="bottom", fontsize=8, color=colour)
     axes.set_xticks(range(len(bands)), band_names(bands), fontsize=8)
     axes.set(xlabel=f"true ({unit})", ylabel=f"mean absolute error ({unit})")
-    return _png(figure)
+    return png_of(figure)
 
 
 def reliability_diagram(probabilities, labels, bins: int = BINS, title: str = "") -> bytes:
@@ -195,7 +194,7 @@ def reliability_diagram(probabilities, labels, bins: int = BINS, title: str = ""
     found = reliability_bins(probabilities, labels, bins)
     share = found.weight / found.weight.sum()
     error = np.nansum(np.abs(found.accuracy - found.confidence) * share)
-    figure, axes = _figure(4.4, 4.2)
+    figure, axes = new_figure(4.4, 4.2)
     middle, width = (found.edges[1:] + found.edges[:-1]) / 2.0, 1.0 / bins
     axes.bar(middle, np.nan_to_num(found.accuracy), 0.9 * width, color=BLUE, label="accuracy")
     axes.bar(middle, share, 0.4 * width, color=ORANGE, label="share of faces")
@@ -203,18 +202,4 @@ def reliability_diagram(probabilities, labels, bins: int = BINS, title: str = ""
     axes.set(xlabel="confidence", ylabel="accuracy", xlim=(0, 1), ylim=(0, 1))
     axes.set_title(f"{title} calibration error {100 * error:.1f} %".strip(), fontsize=9)
     axes.legend(fontsize=8, loc="upper left")
-    return _png(figure)
-
-
-def _figure(width: float, height: float, rows: int = 1, columns: int = 1):
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
-    return figure, figure.subplots(rows, columns)
-
-
-def _png(figure) -> bytes:
-    stream = io.BytesIO()
-    # Without the name and version of the program, the same figure is the same file.
-    figure.savefig(stream, format="png", metadata={"Software": None})
-    return stream.getvalue()
+    return png_of(figure)

@@ -11,9 +11,13 @@ _HOME = {
     "FusedBatchNormalization": "fused_normalization",
     "Muon": "muon",
     "RunState": "run_state",
+    "StepReport": "tensorboard",
+    "TableRow": "tensorboard",
     "TensorBoardReport": "tensorboard",
     "ValidationRound": "validation",
     "cache_teacher": "teacher_outputs",
+    "load_trained": "trained_run",
+    "write_hparams": "tensorboard",
 }
 
 __getattr__, __dir__, __all__ = lazy_names(__name__, _HOME)

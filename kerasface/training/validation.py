@@ -34,6 +34,7 @@ class ValidationRound(keras.callbacks.Callback):
         sets: by name; the names and `<name>_grey` go into the logs.
         tasks: what to measure, default all tasks of the model.
         every: epochs between two rounds; the last epoch of a `fit` is always measured.
+        first: whether the very first epoch is measured too, so that what is wrong shows early.
         grey: measure each set that has colour once more on pictures without it, as
             `<name>_grey`: a model may know sets by their colour.
         batch_size: rows a step. Every step has just as many (the last is filled up), so the
@@ -64,6 +65,7 @@ class ValidationRound(keras.callbacks.Callback):
         every: int = 1,
         grey: bool = False,
         batch_size: int = 256,
+        first: bool = True,
     ):
         super().__init__()
         if not sets or every < 1 or batch_size < 1:
@@ -72,7 +74,7 @@ class ValidationRound(keras.callbacks.Callback):
                 f"Received: sets={sorted(sets)}, every={every}, batch_size={batch_size}"
             )
         self.sets, self.every, self.batch_size = dict(sets), int(every), int(batch_size)
-        self.tasks = None if tasks is None else tuple(tasks)
+        self.tasks, self.first = None if tasks is None else tuple(tasks), first
         self.grey = tuple(n for n, each in self.sets.items() if grey and has_colour(each.images))
         self.results: dict[str, dict[str, dict[str, float]]] = {}
         self.outputs: dict[str, dict[str, np.ndarray]] = {}
@@ -104,7 +106,8 @@ class ValidationRound(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         done = epoch + 1
-        if done % self.every and done != self.params.get("epochs"):
+        wanted = not done % self.every or done == self.params.get("epochs")
+        if not (wanted or (self.first and done == 1)):
             return
         self.measure(self.model)
         self.measured = done

@@ -172,9 +172,13 @@ def test_rounds_come_every_so_many_epochs_and_at_the_end(model, sets):
         def on_epoch_end(self, epoch, logs=None):
             rounds.append((epoch + 1, checks.measured, "val_both_gender_accuracy" in logs))
 
-    checks = ValidationRound(sets, every=2, batch_size=4)
+    checks = ValidationRound(sets, every=2, batch_size=4, first=False)
     train(model, sets, [checks, Watch()], epochs=3, steps_per_epoch=1)
     assert rounds == [(1, 0, False), (2, 2, True), (3, 3, True)]
+    rounds.clear()
+    checks = ValidationRound(sets, every=3, batch_size=4)
+    train(model, sets, [checks, Watch()], epochs=4, steps_per_epoch=1)
+    assert [measured for _, measured, _ in rounds] == [1, 1, 3, 4]
 
 
 def test_kinds_without_a_measure_by_row_are_absent():
@@ -202,7 +206,7 @@ def test_names_that_cannot_be_told_apart_are_refused(sets):
 
 def test_progress_is_one_line_an_epoch(model, sets):
     lines = []
-    checks = ValidationRound(sets, every=2, batch_size=4)
+    checks = ValidationRound(sets, every=2, batch_size=4, first=False)
     progress = Progress(validation=checks, write=lines.append)
     train(model, sets, [checks, progress], epochs=2, steps_per_epoch=1)
     assert lines[0].startswith("epoch 1/2, ") and " left, loss " in lines[0]

@@ -68,11 +68,14 @@ def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, bool | int | 
     return values
 
 
-def session_start(config: Mapping[str, Any]):
-    """The `Summary` that names a run's settings."""
+def session_start(config: Mapping[str, Any], name: str | None = None):
+    """The `Summary` that names a run's settings; runs of one name are one row of the table.
+
+    Without a name, runs of equal settings are.
+    """
     from tensorboard.plugins.hparams.summary_v2 import hparams_pb
 
-    return hparams_pb(flat(config))
+    return hparams_pb(flat(config), trial_id=name)
 
 
 def experiment(config: Mapping[str, Any], figures: Sequence[tuple[str, str]]):

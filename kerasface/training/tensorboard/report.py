@@ -12,6 +12,7 @@ import keras
 from kerasface.tasks import Task
 from kerasface.training.tensorboard import about, tags
 from kerasface.training.tensorboard.events import EventFiles
+from kerasface.training.tensorboard.layout import chart_layout
 from kerasface.training.tensorboard.prediction_grid import prediction_grid
 from kerasface.training.validation import ValidationRound
 
@@ -31,10 +32,12 @@ class TensorBoardReport(keras.callbacks.Callback):
     - runs `validation-<set>` and `validation-<set>_grey`: every figure of a `ValidationRound`;
       at times a confusion matrix a class task (`<task>/confusion`) and a grid of `predictions`
 
-    so that training and validation are lines of one chart. Once: the settings and versions as
-    text, HParams with the figures that the runs are compared by, and on TensorFlow the graph
-    of the model (TensorBoard knows no graph of another backend). An entry that another callback
-    puts into the logs is written too; a "/" in its name makes a group (`gradnorm/age`).
+    so that training and validation are lines of one chart, as are, under "Custom scalars", the
+    tasks' weights and gradient norms (`<task>/weight`, `<task>/gradient_norm`). Once: the settings
+    and versions as text, HParams with the figures that the runs are compared by, and on
+    TensorFlow the graph of the model (TensorBoard knows no graph of another backend). An entry
+    that another callback puts into the logs is written too; a "/" in its name makes a group
+    (`gradnorm/age`).
 
     Args:
         log_dir: folder of the event files; below the folder that `--logdir` names.
@@ -47,6 +50,8 @@ class TensorBoardReport(keras.callbacks.Callback):
             measured have them too.
         epochs: of the whole run, where it is made of several calls of `fit`; the run is marked
             as ended after them. Default: those of the call.
+        hparams: whether the run is a row of HParams by itself; False where `write_hparams`
+            has it as a row of a table.
 
     Raises:
         ValueError: `pictures_every` is below 1, or `validation` is not listed before.
@@ -67,6 +72,7 @@ class TensorBoardReport(keras.callbacks.Callback):
         batch_size: int | None = None,
         pictures_every: int = 5,
         epochs: int | None = None,
+        hparams: bool = True,
     ):
         super().__init__()
         if pictures_every < 1:
@@ -77,7 +83,7 @@ class TensorBoardReport(keras.callbacks.Callback):
         self.validation, self.config = validation, dict(config or {})
         self.tasks = None if tasks is None else tuple(tasks)
         self.batch_size, self.pictures_every = batch_size, int(pictures_every)
-        self.epochs = epochs
+        self.epochs, self.hparams = epochs, hparams
         self.described = self.pictured = False
         self.done = self.steps_before = 0
         self.begin = self.tested = self.test_begin = 0.0
@@ -124,7 +130,8 @@ class TensorBoardReport(keras.callbacks.Callback):
 
     def on_train_end(self, logs=None):
         if self.epochs is None or self.done >= self.epochs:
-            self.files.summary(ROOT, about.session_end(), self.done)
+            if self.hparams:
+                self.files.summary(ROOT, about.session_end(), self.done)
         self.files.close()
 
     def _write_logs(self, logs, step, measured):
@@ -175,8 +182,10 @@ class TensorBoardReport(keras.callbacks.Callback):
     def _describe(self):
         self.files.text(ROOT, "configuration", about.code_block(self.config))
         self.files.text(ROOT, "versions", about.versions())
-        self.files.summary(ROOT, about.experiment(self.config, self._compared()), 0)
-        self.files.summary(ROOT, about.session_start(self.config), 0)
+        self.files.summary(ROOT, chart_layout(), 0)
+        if self.hparams:
+            self.files.summary(ROOT, about.experiment(self.config, self._compared()), 0)
+            self.files.summary(ROOT, about.session_start(self.config), 0)
         shape = self._image_shape()
         if shape and keras.backend.backend() == "tensorflow":
             self.files.graph(tags.TRAIN, model_graph(self.model, shape))

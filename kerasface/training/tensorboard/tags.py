@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 TRAIN, VALIDATION = "train", "validation"
+# Not a task's, but of the adversary: `domain_probe` is `domain/probe`.
+GROUPS = ("domain",)
 
 
 def place(key: str, tasks: Sequence[str], metrics: Collection[str] = ()) -> tuple[str, str]:
@@ -12,7 +14,8 @@ def place(key: str, tasks: Sequence[str], metrics: Collection[str] = ()) -> tupl
 
     `expression_accuracy` is `expression/accuracy` in the run `train`, `val_expression_accuracy`
     the same tag in the run `validation`, so both are lines of one chart. What belongs to no task
-    (`loss`, and `gradnorm/age` of other callbacks) keeps its name.
+    (`loss`, and `gradnorm/age` of other callbacks) keeps its name; `domain_probe` and its like
+    make a group, whatever the adversary's task is called.
 
     Args:
         key: the entry's name.
@@ -26,7 +29,7 @@ def place(key: str, tasks: Sequence[str], metrics: Collection[str] = ()) -> tupl
     """
     run = VALIDATION if key.startswith("val_") else TRAIN
     name = key.removeprefix("val_")
-    owners = [task for task in tasks if name.startswith(f"{task}_")]
+    owners = [task for task in (*tasks, *GROUPS) if name.startswith(f"{task}_")]
     if owners:
         task = max(owners, key=len)
         name = f"{task}/{name.removeprefix(task + '_')}"

@@ -15,7 +15,10 @@ from pathlib import Path
 from benchmarks.result import RESULTS, cells, number, ratio_cells
 
 PAGE = Path(__file__).parent / "RESULTS.md"
-ORDER = ("training_step", "input_pipeline", "triplet", "zoo_load", "one_face", "memory")
+ORDER = (
+    *("training_step", "input_pipeline", "labelling", "triplet", "zoo_load", "one_face"),
+    "memory",
+)
 HEADER = """# Benchmark results
 
 Rendered by `python -m benchmarks.report` from `benchmarks/results/`; what each benchmark measures

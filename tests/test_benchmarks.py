@@ -14,12 +14,14 @@ from benchmarks.result import RESULTS
 RATIOS = {
     "training_step": ("masked multi-task step with adversary / plain", "<= 1.10"),
     "input_pipeline": ("pictures/s, decode and augment / decode", ">= 0.80"),
+    "labelling": ("pictures/s, labelling / bare forward passes", ">= 0.85"),
     "one_face": ("analyze / compiled, one face", None),
     "memory": ("growth / 20 MB", "< 1.00"),
 }
 ROWS = {
     "training_step": {"plain", "masked, adversary", "distilled"},
     "input_pipeline": {"decode", "decode and augment", "mixed, as they are", "mixed, augmented"},
+    "labelling": {"labelling", "to shards", "bare, together", "bare, one by one"},
     "one_face": {"predict", "analyze", "compiled", "compiled, 64 faces"},
     "memory": set(),
 }

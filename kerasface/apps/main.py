@@ -11,13 +11,14 @@ import sys
 from collections.abc import Sequence
 
 from kerasface import __version__
-from kerasface.apps.commands import analyze, evaluate, train, zoo
+from kerasface.apps.commands import analyze, evaluate, label, train, zoo
 
 PROG = "kerasface"
 BAD_INPUT, INTERRUPTED = 2, 130
 # In the order of `--help`. None of their modules imports Keras or TensorFlow before it runs.
 COMMANDS = (
     analyze.add_analyze,
+    label.add_label,
     evaluate.add_evaluate,
     zoo.add_zoo,
     zoo.add_publish,

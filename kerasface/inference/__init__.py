@@ -13,6 +13,15 @@ _HOME = {
     "find_faces": "detection",
     "as_picture": "pictures",
     "PublishedModel": "published_model",
+    # a teacher that labels data sets
+    "Labeller": "labeller",
+    "weights_digest": "labeller",
+    "aggregate": "answer_aggregation",
+    "picture_transforms": "transforms",
+    "FileSource": "label_sources",
+    "SetSource": "label_sources",
+    "label_images": "labelling",
+    "LabellingReport": "labelling",
 }
 
 __getattr__, __dir__, __all__ = lazy_names(__name__, _HOME)

@@ -10,7 +10,7 @@ from kerasface.apps.main import build_parser, main
 
 
 def test_every_command_has_help(capsys):
-    for words in ([], ["analyze"], ["train"], ["zoo"], ["zoo", "list"], ["publish"]):
+    for words in ([], ["analyze"], ["label"], ["train"], ["zoo"], ["zoo", "list"], ["publish"]):
         with pytest.raises(SystemExit) as stop:
             main([*words, "--help"])
         assert stop.value.code == 0

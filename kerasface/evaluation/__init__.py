@@ -41,6 +41,9 @@ _HOME = {
     "PROTOCOLS": "protocols",
     "Protocol": "protocols",
     "find_protocol": "protocols",
+    # what frozen features still tell
+    "fit_probe": "linear_probe",
+    "probe_domains": "linear_probe",
     # figures
     "confusion_figure": "figures",
     "error_by_band": "figures",

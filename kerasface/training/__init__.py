@@ -6,16 +6,20 @@ from kerasface.lazy import lazy_names
 
 _HOME = {
     "Distiller": "distiller",
+    "DomainProbe": "domain_probe",
     "DynamicLearningRate": "dynamic_rate",
     "DynamicRate": "dynamic_rate",
     "FusedBatchNormalization": "fused_normalization",
     "Muon": "muon",
+    "RoutedOptimizer": "routed_optimizer",
     "RunState": "run_state",
     "StepReport": "tensorboard",
     "TableRow": "tensorboard",
+    "StrengthSchedule": "strength_schedule",
     "TensorBoardReport": "tensorboard",
     "ValidationRound": "validation",
     "cache_teacher": "teacher_outputs",
+    "strength_at": "strength_schedule",
     "load_trained": "trained_run",
     "write_hparams": "tensorboard",
 }

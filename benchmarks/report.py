@@ -16,8 +16,8 @@ from benchmarks.result import RESULTS, cells, number, ratio_cells
 
 PAGE = Path(__file__).parent / "RESULTS.md"
 ORDER = (
-    *("training_step", "input_pipeline", "labelling", "triplet", "zoo_load", "one_face"),
-    "memory",
+    *("training_step", "balancing", "input_pipeline", "labelling", "triplet", "zoo_load"),
+    *("one_face", "memory"),
 )
 HEADER = """# Benchmark results
 

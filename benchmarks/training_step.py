@@ -89,7 +89,7 @@ def main(arguments=None) -> None:
         tasks = (*TASKS, SOURCE) if "adversary" in name else TASKS
         model, distil = FaceModel(trunk(), tasks), name == "distilled"
         model = Distiller(model) if distil else model
-        model.compile(_optimizer())
+        model.compile(optimizer())
         return model, batches(sets, per_batch, tasks, soft=distil)
 
     with policy(POLICY):
@@ -174,11 +174,12 @@ def plain(trunk: keras.Model) -> keras.Model:
         ]
     )
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(_optimizer(), loss=loss, metrics=["accuracy"])
+    model.compile(optimizer(), loss=loss, metrics=["accuracy"])
     return model
 
 
-def _optimizer() -> keras.optimizers.Optimizer:
+def optimizer() -> keras.optimizers.Optimizer:
+    """The rule that all contenders train by."""
     return keras.optimizers.SGD(1e-3, momentum=0.9, nesterov=True, clipnorm=5.0)
 
 

@@ -83,8 +83,19 @@ class Distiller(PartialLabelsModel):
         }
         self.built = True
 
-    def call(self, images, training=False):
-        return self.student(images, training=training)
+    def call(self, images, training=False, fork=None):
+        if fork is None:
+            return self.student(images, training=training)
+        return self.student(images, training=training, fork=fork)
+
+    def network(self) -> PartialLabelsModel:
+        return self.student.network()
+
+    def own_labels(self, labels):
+        return _split(labels)[0]
+
+    def loss_trackers(self) -> list:
+        return list(self.soft_trackers.values())
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """Hard loss over labelled rows plus, in training, soft loss against the teacher."""
@@ -94,14 +105,33 @@ class Distiller(PartialLabelsModel):
         )
         if not training or not self.soft:
             return hard
+        soft = self._soft_losses(x, labels, targets, y_pred, sample_weight)
+        return sum(soft.values(), self.hard * hard)
+
+    def task_losses(self, losses, images, labels, outputs, sample_weight=None, training=True):
+        """As of any model over tasks; in training a task's teacher is part of its loss."""
+        labels, targets = _split(labels)
+        values, rows = super().task_losses(losses, images, labels, outputs, sample_weight, training)
+        if not training or not self.soft:
+            return values, rows
+        values = {name: self.hard * value for name, value in values.items()}
+        soft = self._soft_losses(images, labels, targets, outputs, sample_weight)
+        for name, loss in soft.items():
+            values[name] = values.get(name, 0.0) + loss
+            # The teacher speaks of every row, or of those whose label is missing.
+            rows[name] = keras.ops.sum(keras.ops.ones_like(outputs[name][..., 0], "float32"))
+        return values, rows
+
+    def _soft_losses(self, images, labels, targets, outputs, sample_weight) -> dict:
+        """By task name `soft * alpha_t * D_t`, of the tasks that the teacher has an answer for."""
         if targets is None:
             if self.ask_teacher is None:
                 raise ValueError(
                     "without a teacher the labels must hold its cached outputs under TEACHER "
                     f"(mix(..., soft=True)). Received: labels for {sorted(labels)}"
                 )
-            targets = self.ask_teacher(x)
-        total = self.hard * hard
+            targets = self.ask_teacher(images)
+        found = {}
         for task in self.tasks:
             if task.name not in targets:  # of a kind that cached outputs leave out
                 continue
@@ -109,14 +139,14 @@ class Distiller(PartialLabelsModel):
             if self.rows == "unlabelled":
                 weight = _unlabelled(sample_weight[task.name])
             loss = self.soft_losses[task.name](
-                targets[task.name], y_pred[task.name], sample_weight=weight
+                targets[task.name], outputs[task.name], sample_weight=weight
             )
             self.soft_trackers[task.name].update_state(loss)
-            total = total + self.soft * task.alpha * loss
-        return total
+            found[task.name] = self.soft * task.alpha * loss
+        return found
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
-        return super().compute_metrics(x, _split(y)[0], y_pred, sample_weight)
+        return super().compute_metrics(x, self.own_labels(y), y_pred, sample_weight)
 
 
 def _asker(teacher: keras.Model):

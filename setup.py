@@ -9,6 +9,11 @@ from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
 VERSION = re.search(r'__version__ = "(.+?)"', (ROOT / "kerasface/__init__.py").read_text())[1]
+RUNTIMES = {
+    "litert": ["ai-edge-litert>=2.1"],
+    "onnx": ["onnx>=1.19", "onnxruntime>=1.23", "tf2onnx>=1.17"],
+    "openvino": ["openvino>=2025.3"],
+}
 PACKAGED_ENTRY = "student"  # so that a wheel reads faces without a network
 
 
@@ -54,8 +59,12 @@ setup(
     extras_require={
         "detect": ["mtcnn>=1.0.0,<2"],
         "hub": ["keras-hub>=0.25"],
+        # Each runs its files and, beside TensorFlow, writes them. A light install takes only
+        # ai-edge-litert, onnxruntime or openvino.
+        **RUNTIMES,
         "labels": ["pyarrow>=17"],  # Parquet; 170 MB that only pseudo-label files need
         "test": [
+            *(package for packages in RUNTIMES.values() for package in packages),
             "jax>=0.5",
             "keras-hub>=0.25",
             "pyarrow>=17",

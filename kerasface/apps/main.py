@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from kerasface import __version__
-from kerasface.apps.commands import analyze, evaluate, label, train, zoo
+from kerasface.apps.commands import analyze, evaluate, export, label, train, zoo
 
 PROG = "kerasface"
 BAD_INPUT, INTERRUPTED = 2, 130
@@ -22,6 +22,7 @@ COMMANDS = (
     evaluate.add_evaluate,
     zoo.add_zoo,
     zoo.add_publish,
+    export.add_export,
     train.add_train,
 )
 

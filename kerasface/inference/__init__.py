@@ -13,6 +13,11 @@ _HOME = {
     "find_faces": "detection",
     "as_picture": "pictures",
     "PublishedModel": "published_model",
+    # other runtimes than Keras
+    "RuntimeModel": "runtime_model",
+    "ExportedFileError": "runtimes",
+    "export_model": "exporters",
+    "calibration_faces": "exporters",
     # a teacher that labels data sets
     "Labeller": "labeller",
     "weights_digest": "labeller",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,8 +12,11 @@ from kerasface.data.template import SIZE
 from kerasface.inference.cropping import crop_face
 from kerasface.inference.detection import Detector, Face, find_faces, resolve_detector
 from kerasface.inference.pictures import as_list, as_picture, name_of
-from kerasface.models import FaceModel
-from kerasface.tasks import Task
+from kerasface.inference.runtime_model import RuntimeModel
+
+if TYPE_CHECKING:
+    from kerasface.models import FaceModel
+    from kerasface.tasks import Task
 
 # Answers of tasks whose names begin so are given only to who asks for them by name.
 ON_REQUEST = ("race", "ethnicity")
@@ -23,7 +26,7 @@ GREY_WEIGHTS = (0.299, 0.587, 0.114)  # ITU-R BT.601, as Pillow converts
 
 
 def analyze(
-    model: FaceModel,
+    model: FaceModel | RuntimeModel,
     images: Any,
     tasks: Sequence[str] | str | None = None,
     detector: str | Detector | None = None,
@@ -32,7 +35,7 @@ def analyze(
     """Reads every face of one or more pictures.
 
     Args:
-        model: a `FaceModel`, for instance `kerasface.zoo.load("student")`.
+        model: a `FaceModel` or a `RuntimeModel`: what `kerasface.zoo.load` gives.
         images: a path, bytes, Pillow image or uint8 array `(height, width[, channels])`; or
             an iterable of these, or a uint8 batch `(n, height, width, channels)`.
         tasks: names of the tasks wanted. None: all but groups of race, which are given only
@@ -66,7 +69,7 @@ def analyze(
 
 
 def iterate_analyses(
-    model: FaceModel,
+    model: FaceModel | RuntimeModel,
     images: Any,
     tasks: Sequence[str] | str | None = None,
     detector: str | Detector | None = None,
@@ -84,7 +87,7 @@ def iterate_analyses(
     return _records(model, as_list(images), wanted, detector, int(batch_size))
 
 
-def wanted_tasks(model: FaceModel, names: Sequence[str] | str | None) -> list[Task]:
+def wanted_tasks(model: FaceModel | RuntimeModel, names: Sequence[str] | str | None) -> list[Task]:
     """The tasks of a model that are asked for; without names all but groups of race.
 
     Raises:
@@ -150,20 +153,22 @@ def _answer(model, crops, owners, tasks, channels, batch_size) -> None:
                 entry["answers"][task.name] = {**answer, "note": note} if note else answer
 
 
-def read_crops(model: FaceModel, crops: np.ndarray) -> dict[str, np.ndarray]:
-    """The network's outputs for crops, by its one compiled function.
+def read_crops(model: FaceModel | RuntimeModel, crops: np.ndarray) -> dict[str, np.ndarray]:
+    """The network's outputs for crops, by its one compiled function or its runtime.
 
     `predict` builds a data pipeline on every call (93 ms for one face); the compiled function
     behind it is called directly. Batches are filled up to a power of two, so that no more than
     a handful of shapes is ever traced or compiled, whatever numbers of faces come.
 
     Args:
-        model: a `FaceModel`.
+        model: a `FaceModel` or a `RuntimeModel`.
         crops: `(n, height, width, channels)` uint8, RGB 0..255, of the model's input size.
 
     Returns:
         By task name `(n, output_size)` float32.
     """
+    if isinstance(model, RuntimeModel):  # nothing is traced there
+        return model.predict_on_batch(crops)
     count = len(crops)
     filled = 1 << (count - 1).bit_length()
     if filled > count:
@@ -172,8 +177,9 @@ def read_crops(model: FaceModel, crops: np.ndarray) -> dict[str, np.ndarray]:
     return {name: np.asarray(output)[:count] for name, output in outputs.items()}
 
 
-def _input_of(model: FaceModel) -> tuple[int, int]:
-    height, width, channels = model.trunk.input_shape[1:]
+def _input_of(model: FaceModel | RuntimeModel) -> tuple[int, int]:
+    reader = model if isinstance(model, RuntimeModel) else model.trunk
+    height, width, channels = reader.input_shape[1:]
     if height != width:
         raise ValueError(f"crops are square; the model takes {height} x {width}")
     return height or SIZE, channels

@@ -10,6 +10,7 @@ from kerasface.lazy import lazy_names
 _HOME = {
     "load": "loading",
     "publish": "publishing",
+    "add_exports": "exporting",
     "catalogue": "locate",
     "Manifest": "manifest",
     "check_entry": "check",
@@ -18,6 +19,7 @@ _HOME = {
     "render_card": "card",
     "ZooError": "errors",
     "UnknownEntry": "errors",
+    "UnknownExport": "errors",
     "ManifestError": "errors",
     "IntegrityError": "errors",
     "ProbeError": "errors",

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from kerasface.zoo.export_facts import ExportFact
 from kerasface.zoo.manifest import SHARES, WEIGHTS, Manifest, Measure
 from kerasface.zoo.markdown import millions, slug, table, yaml
 
@@ -124,6 +125,8 @@ def render_card(manifest: Manifest) -> str:
         f"Crop: {contract.crop}",
         f"Template: {'; '.join(numbers)}. Resize: {contract.resize}.",
     ]
+    if manifest.exports:
+        parts += _other_runtimes(manifest)
     parts += ["## Results", measures(manifest.metrics), "## Per group"]
     parts.append(measures(manifest.per_group, True) if manifest.per_group else "Not measured.")
     parts.append("## Reliability")
@@ -146,6 +149,58 @@ def render_card(manifest: Manifest) -> str:
         table(["file", "bytes", "sha256"], files),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _other_runtimes(manifest: Manifest) -> list[str]:
+    """The section on files for other runtimes: what they are, and what int8 costs."""
+    first = manifest.exports[0]
+    rows = [
+        [
+            export.runtime,
+            export.precision,
+            f"{sum(manifest.files[name].bytes for name in export.files) / 1e6:.2f} MB",
+            f"{export.difference:.1g}",
+            _lost(export),
+        ]
+        for export in manifest.exports
+    ]
+    header = ["runtime", "precision", "size", "difference from Keras", "accuracy lost"]
+    parts = [
+        "## Other runtimes",
+        "Pixels in as above, one output a task under its name; neither Keras nor TensorFlow is "
+        f'needed: `kerasface.zoo.load("{manifest.reference}", runtime="{first.runtime}", '
+        f'precision="{first.precision}")`.',
+        table(header, rows),
+        "Differences are the largest on the stored probe (blocks of random colours): in float32 "
+        "of outputs, as shares of the task's largest, else of probabilities.",
+    ]
+    for export in manifest.exports:
+        if export.precision == "int8":
+            text = f"The ranges of {export.name} were measured on {export.calibration}."
+            if export.measures is None:
+                parts.append(f"{text} What it costs in accuracy was not measured.")
+                continue
+            cells = [
+                [row.task, row.dataset, row.split, row.metric, *_pair(row), f"{row.n:,}"]
+                for row in export.measures
+            ]
+            header = ["task", "data set", "split", "metric", "int8", "Keras", "faces"]
+            parts += [text, table(header, cells)]
+    return parts
+
+
+def _lost(export: ExportFact) -> str:
+    """The most that any accuracy lost, in points."""
+    if export.precision != "int8":
+        return ""
+    lost = [row.full - row.value for row in export.measures or () if row.metric == "accuracy"]
+    return f"at most {100 * max(0.0, *lost, 0.0):.2f} points" if lost else "not measured"
+
+
+def _pair(row) -> tuple[str, str]:
+    if row.metric in SHARES:
+        return f"{100 * row.value:.2f} %", f"{100 * row.full:.2f} %"
+    return f"{row.value:.3f}", f"{row.full:.3f}"
 
 
 def _data_table(manifest: Manifest) -> str:

@@ -43,6 +43,8 @@ def check_entry(folder: Path) -> Manifest:
 def check_model(folder: Path) -> Manifest:
     """`check_entry`, then builds the network, counts its operations and asks the probe.
 
+    Of the files for other runtimes those are opened and asked whose runtime is installed.
+
     Args:
         folder: of the entry.
 
@@ -52,9 +54,12 @@ def check_model(folder: Path) -> Manifest:
     Raises:
         ZooError: the first thing that is wrong.
     """
+    from kerasface.inference.runtimes import is_installed
+    from kerasface.zoo.agreement import check_export_probe
     from kerasface.zoo.loading import build
     from kerasface.zoo.operations import count_operations
     from kerasface.zoo.probe import check_probe
+    from kerasface.zoo.runtime_loading import open_export
 
     manifest = check_entry(folder)
     model = build(folder, manifest)
@@ -66,4 +71,7 @@ def check_model(folder: Path) -> Manifest:
             f"{manifest.operations}"
         )
     check_probe(model, manifest)
+    for export in manifest.exports or ():
+        if is_installed(export.runtime):
+            check_export_probe(open_export(folder, manifest, export), manifest, export)
     return manifest

@@ -66,6 +66,30 @@ def check_file(path: Path, fact: FileFact) -> None:
         raise IntegrityError(f"{path} has sha256 {received}, its manifest says {fact.sha256}")
 
 
+def read_checked(folder: Path, manifest: Manifest, name: str) -> bytes:
+    """The bytes of an entry's file, once they are known to be those the manifest names.
+
+    What was hashed is what is returned: the file may change afterwards.
+
+    Raises:
+        IntegrityError: it is missing or another file.
+        ManifestError: it is a symbolic link.
+    """
+    path, fact = inside(folder, name), manifest.files[name]
+    try:
+        with open(path, "rb") as file:
+            content = file.read(fact.bytes + 1)
+    except OSError as error:
+        raise IntegrityError(f"{path}: {error.strerror or error}") from None
+    if len(content) != fact.bytes:
+        size = path.stat().st_size
+        raise IntegrityError(f"{path} has {size} bytes, its manifest says {fact.bytes}")
+    received = hashlib.sha256(content).hexdigest()
+    if received != fact.sha256:
+        raise IntegrityError(f"{path} has sha256 {received}, its manifest says {fact.sha256}")
+    return content
+
+
 def is_sound(path: Path, fact: FileFact) -> bool:
     """Whether the file is there and is the one the manifest names."""
     try:

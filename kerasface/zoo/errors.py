@@ -11,6 +11,10 @@ class UnknownEntry(ZooError, LookupError):
     """No entry of that name or version; the message lists near ones."""
 
 
+class UnknownExport(ZooError, LookupError):
+    """The entry has no file for that runtime and precision; the message lists those it has."""
+
+
 class ManifestError(ZooError, ValueError):
     """A manifest, index or name breaks the rules; the message names the field."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from kerasface.zoo.schema import read_json
 from kerasface.zoo.weights import count_parameters
 
 if TYPE_CHECKING:
-    from kerasface.inference import PublishedModel
+    from kerasface.inference import PublishedModel, RuntimeModel
 
 # A network computing in bfloat16 (8 bits of mantissa) or float16 answers this much less exactly.
 ALLOWED = {"float32": 1.0, "float64": 1.0}
@@ -25,8 +26,14 @@ ALLOWED_HALF = 100.0
 
 
 def load(
-    source: str | os.PathLike, *, sha256: str | None = None, check: bool = True
-) -> PublishedModel:
+    source: str | os.PathLike,
+    *,
+    runtime: str = "keras",
+    precision: str | None = None,
+    threads: int | None = None,
+    sha256: str | None = None,
+    check: bool = True,
+) -> PublishedModel | RuntimeModel:
     """Loads a published model: checked, built from our own code, and asked its probe.
 
     Nothing that was downloaded runs: sha256 first, then the network is built by
@@ -35,26 +42,56 @@ def load(
     package, the cache under `KERASFACE_HOME`, the mirrors of the index. `KERASFACE_OFFLINE=1`
     forbids the network.
 
+    With another `runtime` neither Keras nor TensorFlow is imported: the entry's exported file is
+    hashed, opened and asked the probe. `.tasks`, `.analyze` and calls with pixels are the same;
+    such a model cannot be trained.
+
     Args:
         source: "student", "student@1.0.0", a path of an entry's folder, or its https address.
+        runtime: "keras", "litert", "onnx" or "openvino"; each but the first needs its extra, or
+            only its own package (ai-edge-litert, onnxruntime, openvino).
+        precision: "float32", "float16" or "int8", for runtimes other than Keras; default the most
+            precise of those the entry has for the runtime.
+        threads: that work on one call, for runtimes other than Keras, at least 1; default
+            the cores this process may use, at most 4.
         sha256: of the entry's `manifest.json`. For an address: without it the server is
             believed on first use.
         check: whether to ask the probe (one pass of four pictures), default True.
 
     Returns:
         The model, images `(batch, height, width, channels)` 0..255 to a dict by task name.
-        `.tasks` are its tasks, `.manifest` is the entry's `Manifest`.
+        `.tasks` are its tasks, `.manifest` is the entry's `Manifest`. In another runtime a
+        `RuntimeModel`, which takes uint8.
 
     Raises:
         UnknownEntry: no such name or version; near names are listed.
+        UnknownExport: the entry has no file for the runtime and precision; those it has are
+            listed.
         DownloadError: it would have to be fetched and could not be (`OfflineError`: was not to).
         IntegrityError: a file is not the one its manifest names, or the probe fails.
         ManifestError: the manifest or configuration breaks a rule.
+        ImportError: the runtime is not installed; one line that names the extra.
+        ValueError: an unknown runtime or precision, fewer than one thread, or precision or
+            threads with Keras.
 
     Example:
         >>> model = load("student")  # doctest: +SKIP
         >>> model.analyze(["photo.jpg"])  # doctest: +SKIP
     """
+    if runtime != "keras":
+        from kerasface.zoo.runtime_loading import load_exported
+
+        return load_exported(source, runtime, precision, threads, sha256, check)
+    if precision is not None or threads is not None:
+        raise ValueError(
+            "Keras takes its precision from keras.config.set_dtype_policy and its threads from "
+            f"the backend. Received: precision={precision!r}, threads={threads!r}"
+        )
+    if find_spec("keras") is None:
+        raise ImportError(
+            "the runtime 'keras' needs Keras and TensorFlow: pip install kerasface. Without them "
+            "load an entry's other files, such as runtime='litert'"
+        )
     with bars() as watch:
         folder = locate(source, sha256=sha256, watch=watch)
     manifest = read_manifest(folder)

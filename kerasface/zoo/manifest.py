@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kerasface.zoo.errors import ManifestError
+from kerasface.zoo.export_facts import ExportFact, check_exports
 from kerasface.zoo.names import check_name, check_relative, check_version
 from kerasface.zoo.schema import (
     choice,
@@ -19,6 +20,7 @@ from kerasface.zoo.schema import (
     pattern,
     read_json,
     record,
+    task_name,
     text,
     whole,
 )
@@ -32,7 +34,6 @@ MAX_FILE_BYTES = 2_000_000_000
 SHARES = ("accuracy", "balanced accuracy", "macro F1", "coverage", "ECE")
 
 digest = pattern("[0-9a-f]{64}", "64 small hexadecimal digits (sha256)")
-task_name = pattern("[A-Za-z_][A-Za-z0-9_]{0,63}", "a task's name")
 
 
 def _named(check):
@@ -156,6 +157,7 @@ class Manifest:
     figures: dict[str, str] = fact(mapping(_named(check_relative), text(300)))
     files: dict[str, FileFact] = fact(mapping(_named(check_relative), record(FileFact), 2))
     probe: ProbeFact = fact(record(ProbeFact))
+    exports: tuple[ExportFact, ...] | None = fact(listing(record(ExportFact), 1), default=None)
 
     @property
     def reference(self) -> str:
@@ -222,6 +224,7 @@ def _check_together(manifest: Manifest) -> None:
     wanted = {name: [(manifest.probe.count, task.outputs)] for name, task in tasks.items()}
     if shapes != wanted:
         raise complain("probe.outputs", f"of shapes {wanted}", shapes)
+    check_exports(manifest)
 
 
 def _check_measure(measure: Measure, where: str, tasks: dict[str, TaskFact]) -> None:

@@ -20,6 +20,7 @@ Every published entry is a folder `<name>/<version>/` with
 - `config.json`: what `kerasface.models.FaceModel.from_spec` builds the network from;
 - `model.weights.h5`: weights, matrices in half precision;
 - `README.md`: the card, rendered from the manifest;
+- `exports/`: where there are any, the same network for LiteRT, ONNX and OpenVINO;
 - `figures/`: pictures the card shows.
 
 A published version never changes: `kerasface.zoo.publish` refuses to overwrite one. `index.json`

@@ -20,6 +20,8 @@ def bars() -> Iterator[Callable[[str, int, int], None]]:
     def watch(name: str, count: int, total: int) -> None:
         if "progress" not in state:
             state["progress"] = _started()
+        if state["progress"] is None:
+            return
         if name not in state:
             state[name] = state["progress"].add_task(name, total=total)
         state["progress"].update(state[name], completed=count)
@@ -27,13 +29,16 @@ def bars() -> Iterator[Callable[[str, int, int], None]]:
     try:
         yield watch
     finally:
-        if "progress" in state:
+        if state.get("progress") is not None:
             state["progress"].stop()
 
 
 def _started() -> Any:
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+    try:
+        from rich.console import Console
+        from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+    except ImportError:  # a light install has no bars
+        return None
 
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn())

@@ -16,6 +16,7 @@ from kerasface.zoo.card import render_card
 from kerasface.zoo.check import check_model
 from kerasface.zoo.entry import NEEDED, sha256_of
 from kerasface.zoo.errors import ManifestError, PublishError
+from kerasface.zoo.exporting import Score, add_exports
 from kerasface.zoo.index import refresh
 from kerasface.zoo.loading import build
 from kerasface.zoo.locate import CHECKOUT
@@ -72,6 +73,9 @@ def publish(
     notes: Mapping[str, str] | None = None,
     figures: Mapping[str | os.PathLike, str] | None = None,
     probe: Mapping[str, Any] | None = None,
+    exports: Sequence[str] = (),
+    calibration: Any = None,
+    score: Score | None = None,
     root: str | os.PathLike = CHECKOUT,
 ) -> Path:
     """Writes `root/<name>/<version>/` and renders card and index; nothing half made stays.
@@ -102,6 +106,9 @@ def publish(
             note, else `NOTE`.
         figures: paths of PNG or SVG files with their captions. No photograph of a data set.
         probe: `{"seed", "count", "tolerance"}`, each with a default.
+        exports: files for other runtimes ("litert-int8"; all usual ones are in
+            `kerasface.zoo.exporting.EXPORTS`), calibration: faces for int8, score: what measures
+            it; see `kerasface.zoo.add_exports`. Default: none.
         root: the zoo's folder.
 
     Returns:
@@ -112,6 +119,7 @@ def publish(
             or a figure is no PNG or SVG.
         ManifestError: a field breaks a rule; the message names it.
         ProbeError: the entry does not answer as the probe says.
+        ImportError: an export needs a package that is not installed.
         TypeError: the operations of a layer cannot be counted.
     """
     root = Path(root)
@@ -164,6 +172,8 @@ def publish(
         manifest = _measured(folder, facts, dict(probe or {}))
         (folder / MANIFEST).write_bytes(manifest.to_bytes())
         (folder / CARD).write_text(render_card(manifest), encoding="utf-8")
+        if exports:
+            add_exports(folder, exports, calibration=calibration, score=score)
         check_model(folder)
         entry.parent.mkdir(exist_ok=True)
         try:

@@ -73,6 +73,9 @@ def pattern(expression: str, rule: str) -> Check:
     return check
 
 
+task_name = pattern("[A-Za-z_][A-Za-z0-9_]{0,63}", "a task's name")
+
+
 def whole(lowest: int, highest: int) -> Check:
     """A whole number within bounds, both included."""
 

@@ -6,11 +6,14 @@ import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import h5py
 import numpy as np
 
 from kerasface.zoo.errors import IntegrityError, PublishError
+
+if TYPE_CHECKING:  # imported where a file is opened: an exported entry is read without it
+    import h5py
 
 # Its state is drawn anew in every process and means nothing after training.
 RANDOM_STATE = "seed_generator"
@@ -30,6 +33,8 @@ def write_half(source: Path, target: Path) -> None:
     Raises:
         PublishError: a weight is not finite, overflows float16, or is neither float32 nor whole.
     """
+    import h5py
+
     with h5py.File(source, "r") as old, h5py.File(target, "w") as new:
         for name, item in _walk(old):
             if isinstance(item, h5py.Group):
@@ -59,6 +64,8 @@ def _walk(group: h5py.Group) -> Iterator[tuple[str, h5py.Group | h5py.Dataset]]:
         IntegrityError: a soft or external link, an object that is reached twice, or data that
             is not stored in the file as plain numbers of their declared size.
     """
+    import h5py
+
     seen = set()
     waiting = [group]
     while waiting:
@@ -107,6 +114,8 @@ def count_parameters(path: Path) -> int:
             entry holds none of these, and each can make a reader open or allocate what the
             file does not show.
     """
+    import h5py
+
     try:
         with h5py.File(path, "r") as file:
             return sum(

@@ -47,6 +47,18 @@ def add_analyze(subparsers) -> None:
         help="write pictures with boxes and answers: a file for one picture, else a folder",
     )
     parser.add_argument(
+        "--runtime",
+        choices=("keras", "litert", "onnx", "openvino"),
+        default="keras",
+        help="what runs the network; others than keras need no TensorFlow (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--precision",
+        choices=("float32", "float16", "int8"),
+        help="of the runtime's file; default: the most precise",
+    )
+    parser.add_argument("--threads", type=int, help="of the runtime; default: up to 4")
+    parser.add_argument(
         "--batch-size", type=int, default=64, help="faces at once (default: %(default)s)"
     )
     parser.set_defaults(run=run)
@@ -62,7 +74,13 @@ def run(options: argparse.Namespace) -> int:
     with quiet_start():
         from kerasface.inference.analysis import iterate_analyses
 
-    model = zoo.load(options.model)
+    choices = {"runtime": options.runtime} if options.runtime != "keras" else {}
+    choices |= {
+        name: value
+        for name in ("precision", "threads")
+        if (value := getattr(options, name)) is not None
+    }
+    model = zoo.load(options.model, **choices)
     tasks = options.tasks and [name.strip() for name in options.tasks.split(",") if name.strip()]
     analyses = iterate_analyses(model, paths, tasks, options.detector, options.batch_size)
     records = []

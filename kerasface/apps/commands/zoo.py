@@ -155,6 +155,7 @@ def _info(options: argparse.Namespace) -> int:
         f"code: {manifest.licences.code}",
         "trained on: " + ", ".join(source.name for source in manifest.training_data),
         f"recipe: {manifest.recipe} at {manifest.commit[:12]}",
+        "other runtimes: " + (", ".join(each.name for each in manifest.exports or ()) or "none"),
     ):
         console.print(line)
     table = _table("task", "answers", "note")
@@ -229,7 +230,7 @@ def _publish(options: argparse.Namespace) -> int:
     allowed = {
         name: each
         for name, each in signature(publish).parameters.items()
-        if each.kind is each.KEYWORD_ONLY and name != "root"
+        if each.kind is each.KEYWORD_ONLY and name not in ("root", "score")
     }
     for name in facts:
         if name not in allowed:

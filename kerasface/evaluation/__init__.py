@@ -37,13 +37,13 @@ _HOME = {
     "squared_pair_distances": "verification",
     "tar_at_far": "verification",
     "threshold_at_far": "verification",
+    # what frozen features still tell
+    "fit_probe": "linear_probe",
+    "probe_domains": "linear_probe",
     # which rows test, what is asked, how it is averaged
     "PROTOCOLS": "protocols",
     "Protocol": "protocols",
     "find_protocol": "protocols",
-    # what frozen features still tell
-    "fit_probe": "linear_probe",
-    "probe_domains": "linear_probe",
     # figures
     "confusion_figure": "figures",
     "error_by_band": "figures",

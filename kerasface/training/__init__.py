@@ -20,14 +20,16 @@ _HOME = {
     "TableRow": "tensorboard",
     "StrengthSchedule": "strength_schedule",
     "TaskBalancing": "balancing",
+    "TaskAffinity": "task_affinity",
     "TensorBoardReport": "tensorboard",
     "UncertaintyWeighting": "balancing",
     "ValidationRound": "validation",
     "balancing_by_name": "balancing",
     "cache_teacher": "teacher_outputs",
-    "strength_at": "strength_schedule",
     "load_trained": "trained_run",
     "write_hparams": "tensorboard",
+    "gradient_cosines": "task_affinity",
+    "strength_at": "strength_schedule",
 }
 
 __getattr__, __dir__, __all__ = lazy_names(__name__, _HOME)

@@ -131,7 +131,7 @@ class StrengthSchedule(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         # Once an epoch: on an accelerator each look at the variable would wait for the step.
-        self.first = int(self.model.optimizer.iterations)
+        self.first = int(keras.ops.convert_to_numpy(self.model.optimizer.iterations))
 
     def on_train_batch_begin(self, batch, logs=None):
         value = self.at(self.first + batch // batches_a_step(self.model.optimizer))

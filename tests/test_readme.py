@@ -22,7 +22,7 @@ def test_python_runs_as_printed(number, monkeypatch, tmp_path, make_face_model, 
     from kerasface.inference import PublishedModel
 
     model = PublishedModel.from_spec(make_face_model().get_spec())
-    monkeypatch.setattr("kerasface.zoo.load", lambda name: model, raising=False)
+    monkeypatch.setattr("kerasface.zoo.load", lambda name, **choices: model, raising=False)
     monkeypatch.chdir(tmp_path)
     Image.new("RGB", (64, 64)).save("photo.jpg")
     exec(compile(BLOCKS[number], f"README block {number}", "exec"), {})

@@ -46,13 +46,19 @@ BELOW = {
 }
 # Any backend: `keras.ops` only.
 NO_TENSORFLOW = ("export", "ops", "layers", "losses", "metrics", "tasks", "models")
-# `kerasface zoo list | info | verify | fetch` answer before Keras could be imported.
+# `kerasface zoo list | info | verify | fetch` answer before Keras could be imported, and faces are
+# read in another runtime where there is none.
 NO_KERAS_MODULES = (
     "kerasface",
     "kerasface.zoo",
     "kerasface.zoo.manifest",
     "kerasface.zoo.index",
     "kerasface.zoo.fetch",
+    "kerasface.zoo.runtime_loading",
+    "kerasface.inference.analysis",
+    "kerasface.inference.exporters",
+    "kerasface.inference.runtimes",
+    "kerasface.tasks",
 )
 PRIVATE_MODULES = ("keras.src", "tensorflow.python", "jax._src")
 # Documented by Python although they begin with an underscore.

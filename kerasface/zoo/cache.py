@@ -17,7 +17,7 @@ from pathlib import Path
 from kerasface.zoo.address import below, check_folder_address
 from kerasface.zoo.entry import NEEDED, is_sound, read_manifest
 from kerasface.zoo.errors import DownloadError, ManifestError, OfflineError, ZooError
-from kerasface.zoo.fetch import PART, Patience, download, part_of
+from kerasface.zoo.fetch import PART, Patience, download, need_client, part_of
 from kerasface.zoo.manifest import MANIFEST, MAX_MANIFEST_BYTES, FileFact, Manifest
 from kerasface.zoo.names import check_name, check_version, inside
 from kerasface.zoo.schema import dump_json, read_json, record
@@ -41,6 +41,7 @@ def entry_folder(name: str, version: str, sha256: str) -> Path:
 @contextmanager
 def _locked(key: str):
     """One process at a time; the system frees the lock of a process that dies."""
+    need_client()
     from filelock import FileLock, Timeout
 
     path = home() / "locks" / f"{key}.lock"

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urljoin
 
@@ -61,6 +62,19 @@ def part_of(target: Path) -> Path:
     return target.with_name(f".{target.name}.{uuid.uuid4().hex}{PART}")
 
 
+def need_client() -> None:
+    """Checks that what fetching needs is there; an install without TensorFlow may lack it.
+
+    Raises:
+        DownloadError: it is not; one line.
+    """
+    for package in ("requests", "filelock"):
+        if find_spec(package) is None:
+            raise DownloadError(
+                f"fetching needs the package {package}: pip install requests filelock"
+            )
+
+
 def download(
     url: str,
     target: Path,
@@ -93,6 +107,7 @@ def download(
     check_address(url)
     if is_offline():
         raise OfflineError(f"KERASFACE_OFFLINE is set, and {target} would have to come from {url}")
+    need_client()
     patience = patience or Patience()
     deadline = time.monotonic() + patience.whole
     pause = patience.pause

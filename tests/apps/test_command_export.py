@@ -64,6 +64,14 @@ def test_a_file_of_ones_own(entry, tmp_path, monkeypatch, capsys):
     assert "exports" not in {path.name for path in entry.iterdir()}
 
 
+def test_saved_model_is_a_folder(entry, tmp_path, monkeypatch, capsys):
+    """Its name holds the version, which looks like a suffix."""
+    monkeypatch.chdir(tmp_path)
+    assert main(["export", str(entry), "--format", "saved_model"]) == 0
+    assert capsys.readouterr().out == "tiny-1.0.0-float32\n"
+    assert (tmp_path / "tiny-1.0.0-float32" / "saved_model.pb").is_file()
+
+
 @needs_litert
 def test_into_the_entry_calibrated_on_drawn_faces(entry, capsys):
     words = ["export", str(entry), "--format", "litert", "--precision", "int8", "--into-entry"]

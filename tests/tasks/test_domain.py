@@ -9,7 +9,8 @@ from kerasface.data.batches import labelled_weights
 from kerasface.data.prepared import PreparedSet
 from kerasface.evaluation import measure
 from kerasface.models import FaceModel
-from kerasface.tasks import Classification, Domain, from_config
+from kerasface.ops import triplets
+from kerasface.tasks import Classification, Domain, domain, from_config
 from tests.models.tiny import SHAPE, pictures, tiny_model
 
 SETS = ("a", "b")
@@ -47,6 +48,15 @@ def trunk_gradient(model, images, labels, only=None):
             if only in (None, task.name)
         )
     return [np.array(each) for each in tape.gradient(loss, model.trunk.trainable_variables)]
+
+
+def test_minings_are_those_of_the_triplets():
+    """Listed twice, as a task must be readable where Keras is not."""
+    assert domain.MINING == triplets.MINING
+    with pytest.raises(ValueError, match="Received: margin=-0.1, mining='semi-hard'"):
+        Domain("domain", SETS, adversary="triplet", margin=-0.1)
+    with pytest.raises(ValueError, match="mining='hard'"):
+        Domain("domain", SETS, adversary="triplet", mining="hard")
 
 
 @pytest.mark.parametrize("kind", ADVERSARIES)

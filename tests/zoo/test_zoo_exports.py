@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from kerasface.inference.runtimes import RUNTIMES
-from kerasface.tasks import Classification, Embedding, Landmarks, Regression
 from kerasface.zoo import locate
-from kerasface.zoo.agreement import check_export_probe, comparable, differences
+from kerasface.zoo.agreement import check_export_probe, differences
 from kerasface.zoo.card import render_card
 from kerasface.zoo.check import check_model
 from kerasface.zoo.entry import read_checked, read_manifest, sha256_of
 from kerasface.zoo.errors import (
+    DownloadError,
     IntegrityError,
     ManifestError,
     ProbeError,
@@ -166,6 +166,18 @@ def test_missing_package_before_anything_is_fetched(monkeypatch):
     monkeypatch.setattr(locate, "find", lambda *a: pytest.fail("looked for the entry first"))
     with pytest.raises(ImportError, match=r"pip install 'kerasface\[onnx\]'"):
         load("tiny", runtime="onnx")
+
+
+def test_fetching_without_its_packages_is_one_line(root, serve, monkeypatch):
+    """A light install has neither; a folder or the packaged student needs neither."""
+    with serve(root) as server:
+        for package in ("filelock", "requests"):
+            with monkeypatch.context() as patch:
+                patch.setitem(sys.modules, package, None)
+                message = f"needs the package {package}: pip install"
+                with pytest.raises(DownloadError, match=message):
+                    load(f"{server.url}/tiny/2.0.0", runtime="onnx")
+        assert server.asked == []
 
 
 def test_hash_before_the_runtime_parses(spoilt, monkeypatch):
@@ -371,27 +383,3 @@ def test_the_usual_exports_are_ones_that_can_be():
     for name in EXPORTS:
         check_format(*name.split("-"))
         assert name.split("-")[0] in RUNTIMES
-
-
-def test_comparable_by_hand():
-    """log 3 against 0 are probabilities 3/4 and 1/4; 29 of 0..116 is a quarter of the range."""
-    logits = [[np.log(3.0), 0.0]]
-    two = Classification("smile", ("no", "yes"))
-    np.testing.assert_allclose(comparable(two, logits), [[0.75, 0.25]])
-    bins = Regression("age", "years", (0, 116), bins=2)
-    np.testing.assert_allclose(comparable(bins, logits), [[0.75, 0.25]])
-    plain = Regression("age", "years", (0, 116))
-    np.testing.assert_allclose(comparable(plain, [[29.0]]), [[0.25]])
-    for task in (Landmarks("five", 5), Embedding("identity", 10)):
-        np.testing.assert_array_equal(comparable(task, [[0.5] * 10]), [[0.5] * 10])
-
-
-def test_differences_by_hand():
-    """On probabilities 3/4 and 1/2 differ by 1/4; in float32 2 and 4 by half of 4."""
-    task = Classification("smile", ("no", "yes"))
-    expected, received = {"smile": [[np.log(3.0), 0.0]]}, {"smile": [[1.0, 1.0]]}
-    assert differences([task], expected, received, "int8") == {"smile": pytest.approx(0.25)}
-    full = differences([task], {"smile": [[4.0, 0.0]]}, {"smile": [[2.0, 0.0]]}, "float32")
-    assert full == {"smile": 0.5}
-    for wrong in ({}, {"smile": [[np.nan, 0.0]]}, {"smile": [[1.0]]}):
-        assert differences([task], expected, wrong, "float16") == {"smile": float("inf")}

@@ -103,7 +103,7 @@ def export_model(
     """
     found = check_format(format, precision)
     path = Path(path)
-    if path.suffix != found.suffix:
+    if found.suffix and path.suffix != found.suffix:  # a folder may have any name
         raise ValueError(f"{format} files end in '{found.suffix}'. Received: {path}")
     check_exportable(model)
     if precision == "int8":

@@ -10,10 +10,11 @@ labelled batches of 128 faces of `benchmarks.training_step`, in turns in one pro
 - uncertainty: learnt log-variances;
 - fast: GradNorm with exact norms out of the one backward pass;
 - features: GradNorm with norms at the features;
-- reference: GradNorm with a backward pass for each of the six tasks.
+- reference: GradNorm with a backward pass for each of the six tasks, which goes through its head
+  and the shared layer and ends there: the trunk's own backward pass is made once by all.
 
-A step is timed from its start to the start of the next. About six minutes on two cores, of which
-the reference takes half. `--clock cpu` counts CPU seconds, for a machine that has other work.
+A step is timed from its start to the start of the next. About six minutes on two cores.
+`--clock cpu` counts CPU seconds, for a machine that has other work.
 """
 
 from __future__ import annotations

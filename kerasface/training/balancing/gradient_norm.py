@@ -30,8 +30,9 @@ class GradNorm(TaskBalancing):
     the bias, and without the loss scale of float16; a step whose norms are not finite (the scale
     was too large) changes no weight. The adversary (a `Domain` task) is no part of it.
 
-    - `norms="reference"`: a backward pass for each task. Any model; `W` is the shared layer of
-      the `FaceModel`, or where it has none the last kernel of its trunk.
+    - `norms="reference"`: a backward pass for each task, from its loss down to `W` and no
+      further. Any model; `W` is the shared layer of the `FaceModel`, or where it has none the
+      last kernel of its trunk.
     - `norms="exact"`: the same numbers out of the one backward pass there is. For a `FaceModel`
       with `shared`, whose `TaskFork` owns `W`.
     - `norms="features"`: norms of the gradients at the features, `||grad_features w_t L_t||`, for
@@ -45,7 +46,7 @@ class GradNorm(TaskBalancing):
 
     Args:
         alpha: strength of the pull towards slow tasks, 0 or more; default 1.5. 0: equal norms.
-        learning_rate: of the weights, default 0.025, the paper's.
+        learning_rate: of the weights, default 0.025, chosen once and not tuned.
         optimizer: "adam" or "sgd".
         norms: "exact", "features" or "reference", see above.
         first_losses: by task name the `L(0)` to compare with, above 0, where that of the first

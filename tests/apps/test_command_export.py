@@ -82,7 +82,7 @@ def test_into_the_entry_calibrated_on_drawn_faces(entry, capsys):
     assert main(["zoo", "verify", "--model", str(entry)]) == 0
     assert main(["zoo", "info", str(entry)]) == 0
     assert "other runtimes: litert-int8" in capsys.readouterr().out
-    assert "were measured on 256 drawn faces" in (entry / "README.md").read_text()
+    assert "were measured on 512 drawn faces" in (entry / "README.md").read_text()
 
 
 def test_bad_input_is_one_line(entry, tmp_path, capsys):

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 # Ranges settle before this many faces, and each takes some milliseconds.
-COUNT = 256
+COUNT = 512
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".ppm", ".pgm")
 
 Source = str | os.PathLike

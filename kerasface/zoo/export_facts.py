@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -30,8 +32,11 @@ PRECISIONS = ("float32", "float16", "int8")
 ALLOWED = {"float32": 1e-4, "float16": 1e-2}
 # Largest difference of int8 from its own recorded answers: processors round a sum differently.
 ALLOWED_INT8 = 0.05
-# Accuracy, a share, that int8 may lose on any validation set.
+# Accuracy, a share, that int8 may lose over all faces it was measured on.
 MOST_LOST = 0.005
+# Share of answers that int8 changes, some for the better, at most in the first student: 0.6 % of
+# genders, 5 % of nine age groups. It makes what one small set seems to lose uncertain.
+CHANGED = 0.05
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,30 @@ class ExportMeasure:
     value: float = fact(number())
     full: float = fact(number())
     n: int = fact(whole(1, 10**10))
+
+
+def accuracy_lost(measures: Iterable[ExportMeasure]) -> float | None:
+    """Share of right answers lost, over all faces of all rows that measure accuracy; None of none.
+
+    Example:
+        >>> rows = (("a", 0.890, 0.900, 300), ("b", 0.815, 0.812, 100))
+        >>> [a, b] = [ExportMeasure("t", d, "v", "accuracy", *row) for d, *row in rows]
+        >>> round(accuracy_lost([a, b]), 5)  # (300 * 0.010 - 100 * 0.003) / 400
+        0.00675
+    """
+    rows = [row for row in measures if row.metric == "accuracy"]
+    if not rows:
+        return None
+    return sum(row.n * (row.full - row.value) for row in rows) / sum(row.n for row in rows)
+
+
+def allowed_on(n: int) -> float:
+    """Share of accuracy that int8 may lose on one set of so many faces.
+
+    `MOST_LOST` and twice the standard error `sqrt(CHANGED / n)` of the net change that changed
+    answers make by chance: 1.8 points on 1,217 faces, 0.95 on 10,000.
+    """
+    return MOST_LOST + 2.0 * math.sqrt(CHANGED / n)
 
 
 @dataclass(frozen=True)
@@ -109,6 +138,10 @@ def check_exports(manifest: Manifest) -> None:
                 raise complain(f"{where}.outputs", f"of shapes {wanted}", shapes)
         for row, measure in enumerate(export.measures or ()):
             _check_measure(measure, f"{where}.measures[{row}]", sizes)
+        lost = accuracy_lost(export.measures or ())
+        if lost is not None and lost > MOST_LOST:
+            rule = f"of an accuracy at most {100 * MOST_LOST:g} points under Keras's in all"
+            raise complain(f"{where}.measures", rule, f"{100 * lost:.2f} points")
 
 
 def _check_measure(measure: ExportMeasure, where: str, tasks) -> None:
@@ -118,10 +151,11 @@ def _check_measure(measure: ExportMeasure, where: str, tasks) -> None:
         return
     if not (0 <= measure.value <= 1 and 0 <= measure.full <= 1):
         raise complain(where, "shares from 0 to 1 (no percentage)", (measure.value, measure.full))
-    if measure.full - measure.value > MOST_LOST:
+    allowed = allowed_on(measure.n)
+    if measure.full - measure.value > allowed:
         raise complain(
             f"{where}.value",
-            f"within {100 * MOST_LOST:g} points of the accuracy {measure.full:.4f} in Keras "
+            f"within {100 * allowed:.1f} points of the accuracy {measure.full:.4f} in Keras "
             f"({measure.task}, {measure.dataset})",
             measure.value,
         )

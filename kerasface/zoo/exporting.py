@@ -60,7 +60,8 @@ def add_exports(
             files of prepared sets, folders of crops, or an array; None for drawn faces.
         score: measures a model (the Keras one, then each int8 one; both have `tasks` and
             `predict`) on validation sets: rows of `{"task", "dataset", "split", "metric",
-            "value", "n"}`. int8 may lose 0.5 points of "accuracy" in no row. None: not
+            "value", "n"}`. Over all faces of the rows of "accuracy" int8 may lose 0.5 points, on
+            one set as much more as chance makes of it (`export_facts.allowed_on`). None: not
             measured, which the card says.
 
     Returns:

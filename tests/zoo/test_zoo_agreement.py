@@ -5,6 +5,7 @@ import pytest
 
 from kerasface.tasks import Classification, Embedding, Landmarks, Regression
 from kerasface.zoo.agreement import comparable, differences, rounded
+from kerasface.zoo.export_facts import ExportMeasure, accuracy_lost, allowed_on
 
 
 def test_comparable_by_hand():
@@ -33,3 +34,20 @@ def test_differences_by_hand():
 
 def test_rounded_to_six_digits():
     assert rounded({"a": np.array([[1 / 3, 123456789.0]])}) == {"a": ((0.333333, 123457000.0),)}
+
+
+def test_accuracy_lost_by_hand():
+    """100 faces lose 2, 600 win 1: (2 - 1) of 700; an error in years is no accuracy."""
+
+    def row(value, full, n, metric="accuracy"):
+        return ExportMeasure("t", "S", "validation", metric, value, full, n)
+
+    rows = [row(0.90, 0.92, 100), row(301 / 600, 0.5, 600), row(5.0, 4.0, 9, "error")]
+    assert accuracy_lost(rows) == pytest.approx((2 - 1) / 700)
+    assert accuracy_lost(rows[2:]) is None and accuracy_lost([]) is None
+
+
+def test_allowed_on_one_set_by_hand():
+    """sqrt(0.05 / 500) is 0.01, twice that and 0.005 are 2.5 points; endless faces leave 0.5."""
+    assert allowed_on(500) == pytest.approx(0.025)
+    assert allowed_on(10**10) == pytest.approx(0.005, abs=1e-5)

@@ -59,9 +59,9 @@ def test_coverage_counts_both_ends():
 
 
 def test_the_range_shown_for_a_known_distribution_covers_four_fifths():
-    """Ages drawn from the distribution that the outputs state lie in its range 80 % of the time."""
+    """Ages drawn from the distribution that the outputs state, blurred by the target's spread."""
     task = Regression("age", "years", (0, 100), bins=101)
-    logits = -0.5 * ((np.arange(101) - 40.0) / 9.0) ** 2
+    logits = -0.5 * ((np.arange(101) - 40.0) / np.hypot(9.0, task.spread)) ** 2
     ages = np.random.default_rng(1).normal(40.0, 9.0, 4000)
     found = measure(task, np.tile(logits, (4000, 1)), ages)
     # Three standard errors of a share of 0.8 in 4000, and the rounding of the ends.

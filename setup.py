@@ -12,7 +12,7 @@ VERSION = re.search(r'__version__ = "(.+?)"', (ROOT / "kerasface/__init__.py").r
 RUNTIMES = {
     "litert": ["ai-edge-litert>=2.1"],
     "onnx": ["onnx>=1.19", "onnxruntime>=1.23", "tf2onnx>=1.17"],
-    "openvino": ["openvino>=2025.3"],
+    "openvino": ["openvino>=2025.3"],  # int8 is written with those of onnx
 }
 PACKAGED_ENTRY = "student"  # so that a wheel reads faces without a network
 

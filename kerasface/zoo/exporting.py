@@ -33,6 +33,7 @@ EXPORTS = (
     "onnx-float32",
     "onnx-int8",
     "openvino-float16",
+    "openvino-int8",
 )
 FOLDER = "exports"
 

@@ -9,7 +9,11 @@ from kerasface.inference.exporters import FORMATS, export_model
 from kerasface.inference.runtimes import RUNTIMES
 
 # What writing a format needs beside TensorFlow.
-WRITERS = {"litert": (), "onnx": ("onnx", "tf2onnx", "onnxruntime"), "openvino": ("openvino",)}
+WRITERS = {
+    "litert": (),
+    "onnx": ("onnx", "tf2onnx", "onnxruntime"),
+    "openvino": ("openvino", "onnx", "tf2onnx", "onnxruntime"),
+}
 FILES = [(name, precision) for name in RUNTIMES for precision in FORMATS[name].precisions]
 IDS = [f"{name}-{precision}" for name, precision in FILES]
 

@@ -24,7 +24,6 @@ SIZE = (48, 48, 3)
     [
         ("tflite", "float32", "no format of that name; near: .*litert.*Received: 'tflite'"),
         ("onnx", "float16", "onnx is written in float32, int8. Received: 'float16'"),
-        ("openvino", "int8", "openvino is written in float32, float16. Received: 'int8'"),
         ("saved_model", "int8", "saved_model is written in float32. Received"),
     ],
 )

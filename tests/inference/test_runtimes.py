@@ -12,7 +12,7 @@ import pytest
 from kerasface.inference import ExportedFileError, RuntimeModel, analyze
 from kerasface.inference.exporters import FORMATS
 from kerasface.inference.runtimes import RUNTIMES, check_runtime, open_runner
-from kerasface.inference.runtimes.chunks import CHUNK, in_chunks
+from kerasface.inference.runtimes.chunks import SIZES, in_chunks
 from kerasface.tasks import Classification, Embedding, Landmarks, Regression
 from tests.inference.exported_files import FILES, IDS, ExportedFiles, need
 
@@ -56,7 +56,7 @@ def opened(written, face_model):
 
 @pytest.fixture(scope="session")
 def pictures():
-    return np.random.default_rng(1).integers(0, 256, (35, 48, 48, 3), np.uint8)
+    return np.random.default_rng(1).integers(0, 256, (67, 48, 48, 3), np.uint8)
 
 
 @pytest.fixture(scope="session")
@@ -89,7 +89,7 @@ def test_outputs_agree(opened, pictures, expected, runtime, precision):
 
 
 @files_of_all
-@pytest.mark.parametrize("count", [1, 2, CHUNK, CHUNK + 1])
+@pytest.mark.parametrize("count", [1, 2, 8, 35, 64])
 def test_a_batch_is_its_faces(opened, pictures, runtime, precision, count):
     """Answers do not hang on who else is in the batch."""
     model = opened(runtime, precision)
@@ -307,17 +307,17 @@ def test_unknown_names():
 
 
 def test_chunks_keep_their_order():
-    """Rows come back in order whatever the batch, and only two sizes are ever asked for."""
+    """Rows come back in order whatever the batch, and only a few sizes are ever asked for."""
     sizes = set()
 
     def run(part):
         sizes.add(len(part))
         return {"rows": part * 2}
 
-    for count in (1, 2, CHUNK - 1, CHUNK, 2 * CHUNK + 3):
+    for count in (1, 2, 7, 8, 9, 63, 64, 65, 200):
         rows = np.arange(count * 4).reshape(count, 4)
         np.testing.assert_array_equal(in_chunks(rows, run)["rows"], rows * 2)
-    assert sizes == {1, CHUNK}
+    assert sizes == set(SIZES)
 
 
 def test_no_keras_is_needed(written, face_model, tmp_path, pictures):

@@ -17,8 +17,8 @@ def add_export(subparsers) -> None:
         help="write a model for LiteRT, ONNX, OpenVINO or as SavedModel",
         description="Writes a published model as one file of another runtime. It takes uint8 "
         "pixels 0..255, rescales them itself, and gives one output a task under the task's name.",
-        epilog="float16: litert, openvino. int8: litert, onnx; calibrated on --calibration, faces "
-        "such as the model will read, or on drawn ones, which costs accuracy.",
+        epilog="float16: litert, openvino. int8: litert, onnx, openvino; calibrated on "
+        "--calibration, faces such as the model will read, or on drawn ones, which costs accuracy.",
     )
     parser.add_argument("entry", help="name in the zoo, name@version, entry folder or address")
     parser.add_argument("--format", required=True, choices=FORMATS)

@@ -43,7 +43,7 @@ class Format:
 FORMATS = {
     "litert": Format(".tflite", ("float32", "float16", "int8"), write_litert),
     "onnx": Format(".onnx", ("float32", "int8"), write_onnx),
-    "openvino": Format(".xml", ("float32", "float16"), write_openvino),
+    "openvino": Format(".xml", ("float32", "float16", "int8"), write_openvino),
     "saved_model": Format("", ("float32",), write_saved_model),
 }
 

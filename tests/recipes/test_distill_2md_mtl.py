@@ -167,7 +167,7 @@ def test_difference_is_paired():
         people = np.array(["a", "b"])
         return table.Tested("s", EXPRESSION, outputs, np.array([0, 1]), people, people, None)
 
-    numbers = table._numbers(
+    numbers = table.numbers(
         {"baseline": [part([1, 1])], "other": [part([0, 1])]}, "baseline", False
     )
     assert numbers["other"]["over_baseline"]["difference"] == 0.5

@@ -13,6 +13,9 @@ _HOME = {
     "find_faces": "detection",
     "as_picture": "pictures",
     "PublishedModel": "published_model",
+    # how sure an answer is
+    "calibrated": "confidence",
+    "with_doubt": "confidence",
     # other runtimes than Keras
     "RuntimeModel": "runtime_model",
     "ExportedFileError": "runtimes",

@@ -7,6 +7,7 @@ from typing import Any
 
 from kerasface.export import registered
 from kerasface.inference.analysis import analyze
+from kerasface.inference.confidence import temperatures_of
 from kerasface.models import FaceModel
 
 
@@ -34,6 +35,14 @@ class PublishedModel(FaceModel):
     """
 
     manifest: Any = None
+
+    @property
+    def temperatures(self) -> dict[str, float]:
+        """Fitted temperature by classification task, {} where the entry has none.
+
+        For `kerasface.inference.calibrated`; outputs of the model itself are not scaled.
+        """
+        return temperatures_of(self.manifest)
 
     def analyze(
         self,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from kerasface.inference.confidence import temperatures_of
 from kerasface.inference.runtimes import RUNTIMES, ExportedFileError, Runner, open_runner
 from kerasface.tasks import from_config
 
@@ -102,6 +103,14 @@ class RuntimeModel:
     def input_shape(self) -> tuple[int | None, ...]:
         """`(None, height, width, channels)`, as of a Keras model."""
         return (None, *self._runner.input_shape)
+
+    @property
+    def temperatures(self) -> dict[str, float]:
+        """Fitted temperature by classification task, {} where the entry has none.
+
+        For `kerasface.inference.calibrated`; outputs of the model itself are not scaled.
+        """
+        return temperatures_of(self.manifest)
 
     def task(self, name: str) -> Task:
         """The task of that name.

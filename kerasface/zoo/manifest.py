@@ -24,6 +24,7 @@ from kerasface.zoo.schema import (
     text,
     whole,
 )
+from kerasface.zoo.temperature_facts import TemperatureFact, check_temperatures
 
 SCHEMA = "kerasface-entry/1"
 CONFIG, WEIGHTS, CARD, MANIFEST = "config.json", "model.weights.h5", "README.md", "manifest.json"
@@ -158,6 +159,9 @@ class Manifest:
     files: dict[str, FileFact] = fact(mapping(_named(check_relative), record(FileFact), 2))
     probe: ProbeFact = fact(record(ProbeFact))
     exports: tuple[ExportFact, ...] | None = fact(listing(record(ExportFact), 1), default=None)
+    temperatures: tuple[TemperatureFact, ...] | None = fact(
+        listing(record(TemperatureFact), 1), default=None
+    )
 
     @property
     def reference(self) -> str:
@@ -225,6 +229,7 @@ def _check_together(manifest: Manifest) -> None:
     if shapes != wanted:
         raise complain("probe.outputs", f"of shapes {wanted}", shapes)
     check_exports(manifest)
+    check_temperatures(manifest)
 
 
 def _check_measure(measure: Measure, where: str, tasks: dict[str, TaskFact]) -> None:

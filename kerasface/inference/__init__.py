@@ -21,6 +21,9 @@ _HOME = {
     "ExportedFileError": "runtimes",
     "export_model": "exporters",
     "calibration_faces": "exporters",
+    # any network as a source of embeddings
+    "Source": "source",
+    "imagenet_source": "source",
     # a teacher that labels data sets
     "Labeller": "labeller",
     "weights_digest": "labeller",

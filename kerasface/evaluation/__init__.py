@@ -20,6 +20,9 @@ _HOME = {
     "interval_coverage": "calibration",
     "probabilities_of": "calibration",
     "reliability_bins": "calibration",
+    "answered": "temperature",
+    "fit_temperature": "temperature",
+    "negative_log_likelihood": "temperature",
     # how far they could be off, and for whom
     "measure_with_intervals": "intervals",
     "card_rows": "groups",
@@ -45,6 +48,7 @@ _HOME = {
     "Protocol": "protocols",
     "find_protocol": "protocols",
     # figures
+    "calibration_diagram": "figures",
     "confusion_figure": "figures",
     "error_by_band": "figures",
     "learning_curves": "figures",

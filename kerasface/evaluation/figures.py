@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kerasface.evaluation.calibration import BINS, reliability_bins
+from kerasface.evaluation.calibration import BINS, ReliabilityBins, reliability_bins
 from kerasface.evaluation.drawing import new_figure, png_of
 
 # Past this many classes the cells of a confusion matrix are too small for numbers.
@@ -179,7 +179,9 @@ def error_by_band(labels, values, bands: Sequence[float], unit: str = "years") -
     return png_of(figure)
 
 
-def reliability_diagram(probabilities, labels, bins: int = BINS, title: str = "") -> bytes:
+def reliability_diagram(
+    probabilities, labels, bins: int = BINS, title: str = "", weights=None
+) -> bytes:
     """How often the answer was right, by how sure the model was of it.
 
     Args:
@@ -187,14 +189,43 @@ def reliability_diagram(probabilities, labels, bins: int = BINS, title: str = ""
         labels: `(rows,)` integer class numbers.
         bins: number of bins of equal width.
         title: shown above, beside the calibration error.
+        weights: `(rows,)` how often each row counts, default once.
 
     Returns:
         PNG bytes: bars of accuracy against the diagonal, and the share of faces in each bin.
     """
-    found = reliability_bins(probabilities, labels, bins)
+    figure, axes = new_figure(4.4, 4.2)
+    _draw_reliability(axes, reliability_bins(probabilities, labels, bins, weights), title)
+    return png_of(figure)
+
+
+def calibration_diagram(
+    before, after, labels, bins: int = BINS, title: str = "", weights=None
+) -> bytes:
+    """Two reliability diagrams side by side: before and after the confidence was corrected.
+
+    Args:
+        before: probabilities `(rows, classes)`.
+        after: the same rows' corrected ones.
+        labels: as in `reliability_diagram`, as are the rest.
+        bins: number of bins of equal width.
+        title: shown above.
+        weights: `(rows,)` how often each row counts, default once.
+
+    Returns:
+        PNG bytes.
+    """
+    figure, pair = new_figure(8.4, 4.3, 1, 2)
+    for axes, name, probabilities in zip(pair, ("before:", "after:"), (before, after), strict=True):
+        _draw_reliability(axes, reliability_bins(probabilities, labels, bins, weights), name)
+    figure.suptitle(title, fontsize=10)
+    return png_of(figure)
+
+
+def _draw_reliability(axes, found: ReliabilityBins, title: str) -> None:
+    bins = len(found.weight)
     share = found.weight / found.weight.sum()
     error = np.nansum(np.abs(found.accuracy - found.confidence) * share)
-    figure, axes = new_figure(4.4, 4.2)
     middle, width = (found.edges[1:] + found.edges[:-1]) / 2.0, 1.0 / bins
     axes.bar(middle, np.nan_to_num(found.accuracy), 0.9 * width, color=BLUE, label="accuracy")
     axes.bar(middle, share, 0.4 * width, color=ORANGE, label="share of faces")
@@ -202,4 +233,3 @@ def reliability_diagram(probabilities, labels, bins: int = BINS, title: str = ""
     axes.set(xlabel="confidence", ylabel="accuracy", xlim=(0, 1), ylim=(0, 1))
     axes.set_title(f"{title} calibration error {100 * error:.1f} %".strip(), fontsize=9)
     axes.legend(fontsize=8, loc="upper left")
-    return png_of(figure)

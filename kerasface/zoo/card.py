@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from kerasface.zoo.card_confidence import confidence_section
 from kerasface.zoo.export_facts import ExportFact, accuracy_lost
 from kerasface.zoo.manifest import SHARES, WEIGHTS, Manifest, Measure
 from kerasface.zoo.markdown import millions, slug, table, yaml
@@ -135,13 +136,19 @@ def render_card(manifest: Manifest) -> str:
     elif not manifest.reliability_notes:
         parts.append("Not measured.")
     parts += manifest.reliability_notes
+    parts += confidence_section(manifest)
     parts += ["## Limits", "\n".join(f"- {limit}" for limit in manifest.limits)]
     parts += ["## Training data", _data_table(manifest)]
     parts += [
         "## Terms",
         f"- Weights: {manifest.licences.weights}\n- Code: {manifest.licences.code}",
     ]
-    parts += [f"![{caption}]({name})\n\n{caption}" for name, caption in manifest.figures.items()]
+    shown_above = {each.figure for each in manifest.temperatures or ()}
+    parts += [
+        f"![{caption}]({name})\n\n{caption}"
+        for name, caption in manifest.figures.items()
+        if name not in shown_above
+    ]
     files = [[name, f"{f.bytes:,}", f"`{f.sha256}`"] for name, f in manifest.files.items()]
     parts += [
         "## Made by",

@@ -69,6 +69,7 @@ def publish(
     per_group: Sequence[Mapping[str, Any]] = (),
     reliability: Sequence[Mapping[str, Any]] = (),
     reliability_notes: Sequence[str] = (),
+    temperatures: Sequence[Mapping[str, Any]] = (),
     limits: Sequence[str] = (),
     notes: Mapping[str, str] | None = None,
     figures: Mapping[str | os.PathLike, str] | None = None,
@@ -101,6 +102,9 @@ def publish(
         per_group: as `metrics`, each with `group`.
         reliability: as `metrics`: calibration error, coverage of intervals.
         reliability_notes: paragraphs below them.
+        temperatures: of classification tasks, as `TemperatureFact`: task, temperature, fitted_on,
+            fitted, measures (before and after), and answered, figure if known; see
+            `kerasface.evaluation.fit_temperature`.
         limits: sentences after `LIMITS`.
         notes: what people are told beside a task's answer, by task; default the task's own
             note, else `NOTE`.
@@ -168,6 +172,7 @@ def publish(
                 each: {"sha256": sha256_of(folder / each), "bytes": (folder / each).stat().st_size}
                 for each in (*NEEDED, *(figure for figure, _ in pictures.values()))
             },
+            **({"temperatures": list(temperatures)} if temperatures else {}),
         }
         manifest = _measured(folder, facts, dict(probe or {}))
         (folder / MANIFEST).write_bytes(manifest.to_bytes())

@@ -4,7 +4,8 @@
 
 writes `metrics.json` and figures into the run's folder: every task on every set that has its
 labels, with 95 % intervals (bootstrap over faces, over people where the set names them), per
-group, and for ages 18 to 75 apart, since most networks fail on children and the old.
+group, and for ages 18 to 75 apart, since most networks fail on children and the old. The
+temperatures of calibrated confidence are fitted there too (`recipes.face_zoo.calibrate`).
 """
 
 from __future__ import annotations
@@ -24,10 +25,10 @@ from kerasface.evaluation.intervals import measure_with_intervals
 from kerasface.evaluation.measures import confusion_matrix
 from kerasface.models import FaceModel
 from kerasface.training.validation import without_colour
-from recipes.face_zoo.sets import load_sets
+from recipes.face_zoo.calibrate import temperatures
+from recipes.face_zoo.sets import NAMES, load_sets
 from recipes.face_zoo.train import finished
 
-NAMES = {"fer2013": "FER2013", "utkface": "UTKFace", "fairface": "FairFace", "celeba": "CelebA"}
 PROTOCOL = "one central crop at the entry's template, no test-time augmentation, {colour}"
 # Whose accuracy is told apart for whom; a set without these labels is left out.
 GROUPED = ("age", "gender", "race", "race7", "age_group")
@@ -138,9 +139,13 @@ def main(arguments=None) -> None:
     model, sets = finished(options.run), load_sets(options.prepared, "validation")
     scores = score(model, sets)
     draw(model, sets, options.run / "figures")
+    outputs = {name: outputs_of(model, prepared) for name, prepared in sets.items()}
+    scores["temperatures"] = temperatures(model.tasks, sets, outputs, options.run / "figures")
     (options.run / "metrics.json").write_text(json.dumps(scores, indent=1) + "\n")
     for title, value in headline(scores["metrics"]).items():
         print(f"{title}: {value:.4f}")
+    for fact in scores["temperatures"]:
+        print(f"{fact['task']}: temperature {fact['temperature']:.3f}")
 
 
 if __name__ == "__main__":

@@ -21,9 +21,8 @@ from kerasface.zoo.entry import read_manifest
 from kerasface.zoo.export_facts import MOST_LOST, ExportMeasure, accuracy_lost
 from kerasface.zoo.exporting import EXPORTS
 from kerasface.zoo.loading import load
-from recipes.face_zoo.sets import SETS, load_sets
+from recipes.face_zoo.sets import NAMES, SETS, load_sets
 
-NAMES = {"fer2013": "FER2013", "utkface": "UTKFace", "fairface": "FairFace", "celeba": "CelebA"}
 PREPARED = Path("runs/prepared")
 # One number a kind of task, by its name in a manifest.
 MEASURED = {

@@ -2,8 +2,10 @@
 
     python -m recipes.face_zoo.publish runs/student student 1.0.0
 
-takes the weights, `metrics.json` of `recipes.face_zoo.evaluate`, and what is stated here of data
-and licences; writes `zoo/<name>/<version>/` with its card. Each version is published once.
+takes the weights, `metrics.json` of `recipes.face_zoo.evaluate` (temperatures included), and what
+is stated here of data and licences; writes `zoo/<name>/<version>/` with its card, and for the
+student the files for other runtimes: int8 is calibrated on training faces, and what it costs is
+measured on the validation parts (some minutes). Each version is published once.
 """
 
 from __future__ import annotations
@@ -14,6 +16,8 @@ from pathlib import Path
 
 from kerasface.data.template import EYES, MOUTH, POINTS
 from kerasface.zoo import publish
+from kerasface.zoo.locate import CHECKOUT
+from recipes.face_zoo.exports import PREPARED, export_arguments
 from recipes.face_zoo.train import finished
 
 LICENCES = {
@@ -65,6 +69,8 @@ NOTES = (
     "ECE is the expected calibration error of the predicted class in 15 bins. Coverage is the "
     "share of faces whose labelled age lies in the range that is shown, which claims to hold 80 %.",
 )
+# The teacher labels pictures for students, in Keras; only the student is made for apps.
+WITH_EXPORTS = ("student",)
 
 
 def main(arguments=None) -> None:
@@ -72,8 +78,12 @@ def main(arguments=None) -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("name", choices=DESCRIPTIONS)
     parser.add_argument("version")
+    parser.add_argument("--prepared", type=Path, default=PREPARED, help="for files of int8")
+    parser.add_argument("--zoo", type=Path, default=CHECKOUT, help="default: of this checkout")
     options = parser.parse_args(arguments)
     scores = json.loads((options.run / "metrics.json").read_text())
+    if "temperatures" not in scores:
+        parser.error(f"{options.run} was evaluated without temperatures: run evaluate again")
     config = json.loads((options.run / "config.json").read_text())["config"]
     images = config["epochs"] * config["steps_per_epoch"] * sum(config["per_batch"].values())
     taught = "without a teacher"
@@ -94,6 +104,7 @@ def main(arguments=None) -> None:
         per_group=scores["per_group"],
         reliability=scores["reliability"],
         reliability_notes=NOTES,
+        temperatures=scores["temperatures"],
         crop=CROP,
         template={"eyes": EYES, "mouth": MOUTH, "points": POINTS},
         resize="bilinear with antialiasing",
@@ -103,6 +114,8 @@ def main(arguments=None) -> None:
             path: path.stem.replace("_", " ")
             for path in sorted((options.run / "figures").iterdir())
         },
+        root=options.zoo,
+        **(export_arguments(options.prepared) if options.name in WITH_EXPORTS else {}),
     )
     print(entry)
 

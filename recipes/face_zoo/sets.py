@@ -35,6 +35,8 @@ TASKS = (
 # Set and its folder below DATA.
 SETS = {"fer2013": "fer2013", "utkface": "UTKFace", "fairface": "fairface", "celeba": "CelebA"}
 SPLITS = ("train", "validation")
+# As cards name them.
+NAMES = {"fer2013": "FER2013", "utkface": "UTKFace", "fairface": "FairFace", "celeba": "CelebA"}
 
 
 def prepare_sets(data: Path, out: Path) -> None:

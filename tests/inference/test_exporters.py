@@ -10,10 +10,11 @@ import pytest
 from PIL import Image
 
 from kerasface.data.synthetic import synthetic_set
-from kerasface.inference import calibration_faces, export_model
+from kerasface.inference import RuntimeModel, calibration_faces, export_model
 from kerasface.inference.exporters import check_format
 from kerasface.models import FaceModel, build_trunk
 from kerasface.tasks import Classification
+from tests.inference.exported_files import need
 
 SMILE = Classification("smile", ("no", "yes"))
 SIZE = (48, 48, 3)
@@ -52,6 +53,24 @@ def test_what_cannot_be_exported(model, make_face_model, tmp_path):
     finally:
         keras.config.set_dtype_policy(before)
     refused("Received: a trunk that computes in bfloat16", half)
+
+
+@pytest.mark.slow
+def test_trunk_that_onnx_cannot_hold(tmp_path):
+    """EfficientNet normalises with constants, of which tf2onnx makes inputs."""
+    need("onnx")
+    trunk = {"name": "applications/EfficientNetB0", "config": {}}
+    size = {"height": 48, "width": 48, "channels": 3}
+    spec = {"trunk": trunk, "tasks": [SMILE.get_config()], "input": size}
+    model = FaceModel.from_spec(spec)
+    with pytest.raises(ValueError, match="LiteRT and OpenVINO can. Received: .*normalization"):
+        export_model(model, tmp_path / "x.onnx", "onnx")
+    assert not (tmp_path / "x.onnx").exists()
+    need("litert")
+    [path] = export_model(model, tmp_path / "x.tflite", "litert")
+    images = np.random.default_rng(0).integers(0, 256, (2, 48, 48, 3), np.uint8)
+    received = RuntimeModel.from_file(path, spec)(images)["smile"]
+    np.testing.assert_allclose(received, np.asarray(model(images)["smile"]), atol=1e-4)
 
 
 @pytest.mark.parametrize("format", ["onnx", "openvino"])

@@ -51,6 +51,13 @@ def _write_float(model: FaceModel, path: Path) -> None:
             str(path), format="onnx", input_signature=image_signature(model), verbose=False
         )
     written = onnx.load(path)
+    inputs = [value.name for value in written.graph.input]
+    if inputs != [IMAGES]:
+        path.unlink()
+        raise ValueError(
+            "tf2onnx cannot write this trunk: it makes inputs of constants. LiteRT and OpenVINO "
+            f"can. Received: {', '.join(name for name in inputs if name != IMAGES)}"
+        )
     for value in (*written.graph.input, *written.graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "batch"
     onnx.checker.check_model(written)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from kerasface.data.prepared import PreparedSet
@@ -31,14 +31,15 @@ MEASURED = {
 }
 
 
-def export_arguments(prepared: Path = PREPARED) -> dict:
+def export_arguments(prepared: Path = PREPARED, exports: Sequence[str] = EXPORTS) -> dict:
     """Arguments of `kerasface.zoo.publish` for files for other runtimes.
 
     Args:
         prepared: folder of `<set>-<split>.npz`, as `recipes.face_zoo.sets` writes them.
+        exports: which files.
     """
     return {
-        "exports": EXPORTS,
+        "exports": exports,
         "calibration": [prepared / f"{name}-train.npz" for name in SETS],
         "score": scorer(load_sets(prepared, "validation")),
     }

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from kerasface.data.template import EYES, MOUTH, POINTS
 from kerasface.zoo import publish
+from kerasface.zoo.exporting import EXPORTS
 from kerasface.zoo.locate import CHECKOUT
 from recipes.face_zoo.exports import PREPARED, export_arguments
 from recipes.face_zoo.train import finished
@@ -70,7 +71,7 @@ NOTES = (
     "share of faces whose labelled age lies in the range that is shown, which claims to hold 80 %.",
 )
 # The teacher labels pictures for students, in Keras; only the student is made for apps.
-WITH_EXPORTS = ("student",)
+EXPORTS_OF = {"teacher": (), "student": EXPORTS}
 
 
 def main(arguments=None) -> None:
@@ -79,11 +80,15 @@ def main(arguments=None) -> None:
     parser.add_argument("name", choices=DESCRIPTIONS)
     parser.add_argument("version")
     parser.add_argument("--prepared", type=Path, default=PREPARED, help="for files of int8")
+    parser.add_argument(
+        "--exports", nargs="*", help=f"default for the student: {' '.join(EXPORTS)}"
+    )
     parser.add_argument("--zoo", type=Path, default=CHECKOUT, help="default: of this checkout")
     options = parser.parse_args(arguments)
     scores = json.loads((options.run / "metrics.json").read_text())
     if "temperatures" not in scores:
         parser.error(f"{options.run} was evaluated without temperatures: run evaluate again")
+    exports = EXPORTS_OF[options.name] if options.exports is None else options.exports
     config = json.loads((options.run / "config.json").read_text())["config"]
     images = config["epochs"] * config["steps_per_epoch"] * sum(config["per_batch"].values())
     taught = "without a teacher"
@@ -115,7 +120,7 @@ def main(arguments=None) -> None:
             for path in sorted((options.run / "figures").iterdir())
         },
         root=options.zoo,
-        **(export_arguments(options.prepared) if options.name in WITH_EXPORTS else {}),
+        **(export_arguments(options.prepared, exports) if exports else {}),
     )
     print(entry)
 

@@ -53,7 +53,7 @@ def test_the_card_shows_it(sure, entry):
     card = render_card(check_entry(sure))
     for part in (
         "## Calibrated confidence",
-        "| gender | 1.750 | UTKFace | validation, other half | 8.1 % | 1.2 % | 0.610 | 0.520 | 50 |",
+        "| gender | 1.750 | UTKFace | validation, other half | 8.1 % | 1.2 % | 0.610 | 0.520 |",
         "- gender: fitted on half of the people (51 faces).",
         "| gender | 100 %, 90.0 % right | 0 %, none |",
     ):

@@ -7,24 +7,32 @@ it becomes one `ImageError` line. Nothing here ever stands in for a picture that
 
 import io
 import os
+import stat
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
+from kerasface.data.pixels import ImageError, upright_pixels
 from kerasface.data.table import FaceTable
 
 MAX_BYTES = 20 * 1024 * 1024
 MAX_PIXELS = 50_000_000
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
-SIXTEEN_TO_EIGHT_BITS = 257  # 65535 / 255
+# A progressive JPEG passes over all its pixels once a scan, and a scan may be 14 bytes: a file
+# within the limits could take a day. Encoders write 10 or so.
+MAX_SCANS = 64
+SCAN = b"\xff\xda"
+# Pictures above this are decoded one at a time, whatever the threads: up to 7 bytes a pixel each.
+LARGE_PIXELS = 4_000_000
 CHUNK = 512  # pictures in flight in `decode_all`; bounds its memory
 
 
-class ImageError(ValueError):
-    """A picture that cannot be used; the message is one line that names the file."""
+_large_picture = threading.Lock()
 
 
 def decode_image(
@@ -37,19 +45,21 @@ def decode_image(
     """Decodes one picture to 8-bit pixels, turned upright by its EXIF orientation.
 
     16-bit grey is scaled to 8, CMYK and palettes are converted, transparent parts are laid over
-    white, and of an animation the first frame is taken.
+    white, and of an animation the first frame is taken. Takes up to 7 bytes of memory a pixel.
 
     Args:
         source: path of a file, or its content.
         max_bytes: largest file that is opened.
-        max_pixels: largest width x height that is decoded.
+        max_pixels: largest width x height that is decoded; half of it for WebP and progressive
+            JPEG, whose decoders hold the picture several times.
         mode: "RGB" or "L" (grey).
 
     Returns:
         uint8 array of shape `(height, width, 3)`, or `(height, width)` for mode "L".
 
     Raises:
-        ImageError: missing, empty, too large, not a picture, cut short, or of an unknown mode.
+        ImageError: missing, no regular file, empty, too large, not a picture, cut short, of too
+            many scans or of an unknown mode.
         ValueError: `mode` is neither "RGB" nor "L".
 
     Example:
@@ -58,25 +68,43 @@ def decode_image(
     >>> decode_image(buffer.getvalue()).shape
     (3, 4, 3)
     """
+    with decoding(source, max_bytes=max_bytes, max_pixels=max_pixels, mode=mode) as pixels:
+        return pixels
+
+
+@contextmanager
+def decoding(
+    source: str | os.PathLike | bytes,
+    *,
+    max_bytes: int = MAX_BYTES,
+    max_pixels: int = MAX_PIXELS,
+    mode: str = "RGB",
+) -> Iterator[np.ndarray]:
+    """The pixels of `decode_image` for a block that makes something small of them, such as a crop.
+
+    Threads that decode pictures of more than 4 million pixels wait for each other until the end
+    of the block, so that a folder of huge pictures takes no more memory than one of them.
+
+    Yields:
+        What `decode_image` returns; drop it when the block ends.
+
+    Raises:
+        ImageError: as `decode_image`.
+        ValueError: `mode` is neither "RGB" nor "L".
+    """
     if mode not in ("RGB", "L"):
         raise ValueError(f'mode must be "RGB" or "L". Received: mode={mode!r}')
-    name = "image bytes" if isinstance(source, bytes) else os.fspath(source)
+    name = "image bytes" if isinstance(source, bytes) else _printable(os.fspath(source))
     data = _read(source, name, max_bytes)
-    try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
-            width, height = picture.size
-            if width * height > max_pixels:
-                raise ImageError(
-                    f"{name}: {width} x {height} pixels are more than {max_pixels} allowed"
-                )
-            picture.load()
-            return np.array(_to_mode(_upright(picture), mode, name))
-    except ImageError:
-        raise
-    except Image.UnidentifiedImageError as error:
-        raise ImageError(f"{name}: not a picture in a known format {FORMATS}") from error
-    except Exception as error:  # decoders raise a dozen types on hostile files; all mean the same
-        raise ImageError(f"{name}: cannot be decoded: {_one_line(error)}") from error
+    with _opened(data, name) as picture:
+        _check_header(picture, data, name, max_pixels)
+        large = picture.width * picture.height > LARGE_PIXELS
+        with _large_picture if large else nullcontext():
+            with _named_errors(name):
+                pixels = upright_pixels(picture, mode, name)
+            picture.close()  # it holds as much again
+            del picture, data
+            yield pixels
 
 
 def decode_row(table: FaceTable, index: int, *, mode: str = "RGB") -> np.ndarray:
@@ -88,10 +116,21 @@ def decode_row(table: FaceTable, index: int, *, mode: str = "RGB") -> np.ndarray
     Raises:
         ImageError: the file cannot be used, or the array is not uint8 with 1, 3 or 4 channels.
     """
+    with _decoded_row(table, index, mode) as pixels:
+        return pixels
+
+
+@contextmanager
+def _decoded_row(table: FaceTable, index: int, mode: str) -> Iterator[np.ndarray]:
     image = table.rows[index].image
     if isinstance(image, str):
-        return decode_image(Path(table.root) / image, mode=mode)
-    name = table.name_of(index)
+        with decoding(Path(table.root) / image, mode=mode) as pixels:
+            yield pixels
+    else:
+        yield _decoded_array(image, table.name_of(index), mode)
+
+
+def _decoded_array(image: np.ndarray, name: str, mode: str) -> np.ndarray:
     grey = image.ndim == 2 or (image.ndim == 3 and image.shape[2] == 1)
     colour = image.ndim == 3 and image.shape[2] in (3, 4)
     if image.dtype != np.uint8 or not (grey or colour) or image.size == 0:
@@ -102,7 +141,7 @@ def decode_row(table: FaceTable, index: int, *, mode: str = "RGB") -> np.ndarray
     pixels = image[..., 0] if grey and image.ndim == 3 else image
     if mode == "L" and grey:
         return pixels.copy()
-    return np.array(_to_mode(Image.fromarray(pixels), mode, name))
+    return upright_pixels(Image.fromarray(pixels), mode, name)
 
 
 def decode_all(
@@ -129,10 +168,10 @@ def decode_all(
 
     def work(index: int) -> np.ndarray | ImageError:
         try:
-            pixels = decode_row(table, index, mode=mode)
-            if skip_blank and (pixels == pixels[:1, :1]).all():
-                return ImageError(f"{table.name_of(index)}: blank picture")
-            return pixels if transform is None else transform(pixels, index)
+            with _decoded_row(table, index, mode) as pixels:
+                if skip_blank and (pixels == pixels[:1, :1]).all():
+                    return ImageError(f"{table.name_of(index)}: blank picture")
+                return pixels if transform is None else transform(pixels, index)
         except ImageError as error:
             return error
 
@@ -152,10 +191,16 @@ def _read(source: str | os.PathLike | bytes, name: str, max_bytes: int) -> bytes
         data = source
     else:
         try:
+            # A pipe would keep us waiting for whoever writes to it.
+            if not stat.S_ISREG(os.stat(source).st_mode):
+                raise ImageError(f"{name}: cannot be read: not a regular file")
             with open(source, "rb") as file:
                 data = file.read(max_bytes + 1)
+        except ImageError:
+            raise
         except (OSError, ValueError) as error:
-            raise ImageError(f"{name}: cannot be read: {_one_line(error)}") from error
+            reason = getattr(error, "strerror", None) or _one_line(error)
+            raise ImageError(f"{name}: cannot be read: {reason}") from error
     if not data:
         raise ImageError(f"{name}: the file is empty")
     if len(data) > max_bytes:
@@ -163,30 +208,47 @@ def _read(source: str | os.PathLike | bytes, name: str, max_bytes: int) -> bytes
     return data
 
 
-def _upright(picture: Image.Image) -> Image.Image:
-    """Turned by the EXIF orientation; a broken EXIF block does not cost the picture."""
+@contextmanager
+def _named_errors(name: str):
+    """Decoders raise a dozen types on hostile files; all mean the same."""
     try:
-        return ImageOps.exif_transpose(picture)
-    except Exception:  # a damaged EXIF block raises many types and holds no pixels
-        return picture
+        yield
+    except ImageError:
+        raise
+    except Image.UnidentifiedImageError as error:
+        raise ImageError(f"{name}: not a picture in a known format {FORMATS}") from error
+    except Exception as error:
+        raise ImageError(f"{name}: cannot be decoded: {_one_line(error)}") from error
 
 
-def _to_mode(picture: Image.Image, mode: str, name: str) -> Image.Image:
-    """An 8-bit picture of `mode` from any mode that Pillow decodes to."""
-    if picture.mode.startswith("I"):
-        values = np.asarray(picture).astype(np.int64)
-        if values.min() < 0 or values.max() > 65535:
-            raise ImageError(f"{name}: integer pixels outside 0 to 65535")
-        scaled = (values + SIXTEEN_TO_EIGHT_BITS // 2) // SIXTEEN_TO_EIGHT_BITS
-        picture = Image.fromarray(scaled.astype(np.uint8))
-    elif picture.mode == "F":
-        raise ImageError(f"{name}: floating-point pixels have no known scale")
-    elif "transparency" in picture.info or picture.mode in ("RGBA", "LA", "PA", "RGBa", "La"):
-        picture = picture.convert("RGBA")
-        white = Image.new("RGBA", picture.size, (255, 255, 255, 255))
-        picture = Image.alpha_composite(white, picture)
-    return picture if picture.mode == mode else picture.convert(mode)
+def _opened(data: bytes, name: str) -> Image.Image:
+    with _named_errors(name):
+        return Image.open(io.BytesIO(data), formats=FORMATS)
+
+
+def _check_header(picture: Image.Image, data: bytes, name: str, max_pixels: int) -> None:
+    """Judges a picture of which nothing but the header was read.
+
+    Raises:
+        ImageError: too many pixels or scans.
+    """
+    width, height = picture.size
+    heavy = picture.format == "WEBP" or "progressive" in picture.info
+    allowed = max_pixels // 2 if heavy else max_pixels
+    if width * height > allowed:
+        kind = f" in such a {picture.format}" if heavy else ""
+        raise ImageError(f"{name}: {width} x {height} pixels are more than {allowed} allowed{kind}")
+    # Within coded pixels 0xFF is always followed by 0 or a restart, so what is counted are scans.
+    scans = data.count(SCAN) if picture.format in ("JPEG", "MPO") else 0
+    if scans > MAX_SCANS:
+        raise ImageError(f"{name}: {scans} scans are more than {MAX_SCANS} allowed")
 
 
 def _one_line(error: BaseException) -> str:
     return " ".join(f"{type(error).__name__}: {error}".split())
+
+
+def _printable(name: str) -> str:
+    """A path as text that any terminal and file takes: names may hold line ends or bad UTF-8."""
+    name = name if isinstance(name, str) else os.fsdecode(name)
+    return name if name.isprintable() else repr(name)[1:-1]

@@ -1,14 +1,17 @@
 """Pictures of every kind come out as 8-bit RGB; broken and hostile ones as one line."""
 
 import io
+import os
 import struct
+import threading
 import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
+from kerasface.data import decode, pixels
 from kerasface.data.decode import ImageError, decode_all, decode_image, decode_row
 from kerasface.data.table import FaceRow, FaceTable, ReadReport
 
@@ -97,6 +100,31 @@ def test_exif_orientation_is_honoured(turn, corner):
     assert upright[corner].min() > 240
 
 
+@pytest.mark.parametrize("turn", range(1, 9))
+def test_every_orientation_is_pillow_s(turn, rng):
+    exif = Image.Exif()
+    exif[0x0112] = turn
+    data = encoded(Image.fromarray(rng.integers(0, 256, (6, 9, 3), np.uint8)), "PNG", exif=exif)
+    expected = np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(data))))
+    np.testing.assert_array_equal(decode_image(data), expected)
+
+
+@pytest.mark.parametrize("kind", ["L", "P", "RGBA", "LA", "I;16", "CMYK", "1"])
+def test_some_rows_at_a_time_is_the_same(kind, rng, monkeypatch):
+    """Large pictures are converted in strips; here of 2 rows, the last one of 1."""
+    noise = Image.fromarray(rng.integers(0, 256, (7, 5, 4), np.uint8))
+    form = "JPEG" if kind == "CMYK" else "PNG"
+    if kind == "I;16":
+        picture = Image.fromarray(rng.integers(0, 65536, (7, 5), np.uint16))
+    else:
+        picture = (noise if kind in ("RGBA", "LA") else noise.convert("RGB")).convert(kind)
+    more = {"transparency": 3} if kind == "P" else {}
+    data = encoded(picture, form, **more)
+    whole = decode_image(data)
+    monkeypatch.setattr(pixels, "STRIP_PIXELS", 10)
+    np.testing.assert_array_equal(decode_image(data), whole)
+
+
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF")
 def test_broken_exif_does_not_cost_the_picture():
     data = encoded(Image.new("RGB", (8, 8), (50, 60, 70)), "JPEG", exif=b"Exif\0\0II*\0garbage")
@@ -137,6 +165,65 @@ def test_limits_are_settable_and_named(tmp_path):
         decode_image(path, max_pixels=100)
     with pytest.raises(ImageError, match=r"wide.png: more than the 10 bytes allowed"):
         decode_image(path, max_bytes=10)
+
+
+@pytest.mark.parametrize("kind", ["WEBP", "progressive"])
+def test_decoders_that_hold_a_picture_several_times_get_half(kind):
+    more = {"progressive": True} if kind == "progressive" else {}
+    form = "JPEG" if more else kind
+    data = encoded(Image.new("RGB", (10, 10)), form, **more)
+    assert decode_image(data, max_pixels=200).shape == (10, 10, 3)
+    with pytest.raises(
+        ImageError, match=f"10 x 10 pixels are more than 99 allowed in such a {form}"
+    ):
+        decode_image(data, max_pixels=199)
+
+
+def test_a_jpeg_of_scans_without_end_is_refused():
+    """Each scan of 14 bytes passes over all pixels: 20 MB of them would take a day."""
+    data = encoded(Image.new("RGB", (16, 16)), "JPEG", progressive=True)
+    scan = data[data.rfind(decode.SCAN) : -2]
+    few = decode.MAX_SCANS - data.count(decode.SCAN)
+    assert decode_image(data[:-2] + few * scan + data[-2:]).shape == (16, 16, 3)
+    with pytest.raises(ImageError, match="65 scans are more than 64 allowed"):
+        decode_image(data[:-2] + (few + 1) * scan + data[-2:])
+
+
+def test_large_pictures_are_in_memory_one_at_a_time(monkeypatch):
+    """Four threads want four of them; a block that holds one keeps the others waiting."""
+    monkeypatch.setattr(decode, "LARGE_PIXELS", 99)
+    data = encoded(Image.new("L", (10, 10)))
+    inside, most, together = [], [], threading.Barrier(4)
+
+    def work():
+        together.wait()
+        with decode.decoding(data) as found:
+            inside.append(found.shape)
+            most.append(len(inside))
+            threading.Event().wait(0.01)
+            inside.pop()
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == [1, 1, 1, 1]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes on this system")
+def test_a_pipe_is_no_picture(tmp_path):
+    """Opening one would wait for whoever writes to it."""
+    os.mkfifo(tmp_path / "face.jpg")
+    with pytest.raises(ImageError, match="face.jpg: cannot be read: not a regular file"):
+        decode_image(tmp_path / "face.jpg")
+
+
+@pytest.mark.parametrize("name", ["two\nlines.png", "bad\udcff.png", "\x1b[31mred.png"])
+def test_names_are_shown_as_text_of_one_line(name):
+    with pytest.raises(ImageError) as caught:
+        decode_image(name)
+    assert str(caught.value).isprintable() and "No such file" in str(caught.value)
 
 
 def test_errors_are_one_line_with_the_file(tmp_path):

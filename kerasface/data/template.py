@@ -51,6 +51,8 @@ SET_BOXES = {
 _LARGEST_SHARE, _ALWAYS_ALLOWED = 4, 1_000_000
 # A turned crop is first made this many times finer, so that turning does not blur it.
 _SUPERSAMPLING = 2
+# A crop of more pixels is cut from a picture that was first reduced, to so many times its size.
+_LARGE_CROP, _REDUCING_GAP = 4_000_000, 8
 _FARTHEST = 20  # and begins no farther off than this many of the picture's longer sides
 
 
@@ -143,6 +145,8 @@ def crop_from_points(image: np.ndarray, points, size: int = SIZE) -> np.ndarray:
     _picture(image)
     crop_to_picture = _aligned(np.asarray(POINTS) * size, np.asarray(points, float))
     scale = math.hypot(crop_to_picture[0, 0], crop_to_picture[1, 0])
+    image, factor = _reduced(image, scale * size, size)
+    crop_to_picture, scale = crop_to_picture / factor, scale / factor
     corners = np.array([[0, 0, 1], [size, 0, 1], [0, size, 1], [size, size, 1]], float)
     corners = corners @ crop_to_picture.T
     left, top = np.floor(corners.min(axis=0)) - 1
@@ -229,11 +233,28 @@ def _cut(image, box, size) -> np.ndarray:
     left, top, right, bottom = box
     if not all(map(math.isfinite, box)) or right <= left or bottom <= top:
         raise ValueError(f"a crop box must be finite and not empty. Received: {tuple(box)} pixels")
+    image, factor = _reduced(image, right - left, size)
+    left, top, right, bottom = (value / factor for value in box)
     x, y = math.floor(left), math.floor(top)
     region = _region(image, x, y, math.ceil(right), math.ceil(bottom))
     inside = (left - x, top - y, right - x, bottom - y)
     crop = region.resize((size, size), Image.Resampling.BILINEAR, box=inside)
     return np.asarray(crop)
+
+
+def _reduced(image: np.ndarray, side: float, size: int) -> tuple[np.ndarray, int]:
+    """A picture whose crops would take much memory, made smaller by means of whole blocks.
+
+    Returns:
+        The picture, and by what its pixels were divided: 1 for crops of up to 4 million pixels.
+    """
+    height, width = image.shape[:2]
+    most = _LARGEST_SHARE * height * width + _ALWAYS_ALLOWED  # past it `_region` refuses
+    factor = int(side / (size * _REDUCING_GAP)) if _LARGE_CROP < side * side <= most else 1
+    factor = min(factor, height, width)
+    if factor <= 1:
+        return image, 1
+    return np.asarray(Image.fromarray(image).reduce(factor)), factor
 
 
 def _region(image, left, top, right, bottom) -> Image.Image:

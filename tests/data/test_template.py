@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from kerasface.data import template
 from kerasface.data.template import (
     DETECTOR_BOX,
     EYES,
@@ -128,6 +129,23 @@ def test_face_at_the_border_is_mirrored_not_black():
     white = np.full((60, 60, 3), 250, np.uint8)
     assert crop_from_points(white, np.array(POINTS) * 80 - 30).min() == 250
     assert crop_from_box(white, (-20, -20, 50, 60)).min() == 250
+
+
+@pytest.mark.parametrize("cut", ["box", "points", "strip"])
+def test_large_crops_from_a_reduced_picture_are_nearly_the_same(cut, rng, monkeypatch):
+    """Smooth random fields of 2,100 pixels a side; reducing costs under two greys."""
+    field = Image.fromarray(rng.integers(0, 256, (9, 9, 3), np.uint8))
+    picture = np.asarray(field.resize((2100, 2100), Image.Resampling.BICUBIC))
+    crop = {
+        "box": lambda: crop_box(picture, (-0.02, 0.01, 0.98, 1.01)),
+        "points": lambda: crop_from_points(picture, np.array(POINTS) * 2080 + 11),
+        "strip": lambda: crop_box(picture[:700], (0, -1, 1, 2)),
+    }[cut]
+    reduced = crop()
+    monkeypatch.setattr(template, "_LARGE_CROP", 10**9)
+    direct = crop()
+    assert (reduced != direct).any(), "the picture was not reduced"
+    np.testing.assert_allclose(reduced.astype(int), direct.astype(int), atol=2)
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,7 @@ setup(
         # Each runs its files and, beside TensorFlow, writes them. A light install takes only
         # ai-edge-litert, onnxruntime or openvino.
         **RUNTIMES,
+        "fusion": ["scikit-learn>=1.5"],  # principal components of several embeddings
         "labels": ["pyarrow>=17"],  # Parquet; 170 MB that only pseudo-label files need
         "test": [
             *(package for packages in RUNTIMES.values() for package in packages),
@@ -71,6 +72,7 @@ setup(
             "pytest>=8",
             "pyyaml>=6",
             "ruff>=0.9",
+            "scikit-learn>=1.5",
             "setuptools>=70.1",  # builds the wheel that a test installs
         ],
     },

@@ -28,6 +28,11 @@ _HOME = {
     "card_rows": "groups",
     "group_columns": "groups",
     "per_group": "groups",
+    # faces that were not found
+    "count_unfound": "unfound_faces",
+    "pairs_with_unfound": "unfound_faces",
+    # what a code keeps of several embeddings
+    "normalized_rmse": "reconstruction",
     # key points
     "cumulative_area": "landmark_errors",
     "failure_rate": "landmark_errors",

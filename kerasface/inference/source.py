@@ -196,7 +196,9 @@ class _Cut(keras.Model):
     def call(self, images, training=False):
         del training
         pixels = ops.cast(images, "float32")
-        size = tuple(a if b is None else b for a, b in zip(pixels.shape[1:3], self.input_size))
+        size = tuple(
+            a if b is None else b for a, b in zip(pixels.shape[1:3], self.input_size, strict=True)
+        )
         if size != tuple(pixels.shape[1:3]):
             pixels = ops.image.resize(pixels, size, interpolation="bilinear", antialias=True)
         if self.preprocess is not None:

@@ -38,6 +38,11 @@ class CosineDistance(keras.losses.Loss):
         >>> loss = CosineDistance()
         >>> float(loss([[1.0, 0.0]], [[0.0, 3.0]]))
         1.0
+
+    Reference:
+        Vielzeuf et al., "Towards a general model of knowledge for facial analysis by multi-source
+        transfer learning" (2019), eq. 4. Printed there is the cosine itself as the loss, whose
+        minimum is the opposite direction; what is meant, and is here, is one minus it.
     """
 
     def __init__(self, name: str = "cosine_distance", **kwargs):

@@ -6,11 +6,17 @@ from difflib import get_close_matches
 
 import keras
 
+from kerasface.models.resnet18 import resnet18
 from kerasface.models.resnet50 import resnet50
 from kerasface.models.small_resnet import small_resnet
 from kerasface.models.vgg16 import vgg16
 
-TRUNKS = {"small_resnet": small_resnet, "vgg16": vgg16, "resnet50": resnet50}
+TRUNKS = {
+    "small_resnet": small_resnet,
+    "vgg16": vgg16,
+    "resnet18": resnet18,
+    "resnet50": resnet50,
+}
 APPLICATIONS = "applications/"
 
 

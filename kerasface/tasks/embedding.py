@@ -34,6 +34,8 @@ class Embedding(Task):
         margin: of the triplet loss in squared distance, at least 0, default 0.2.
         alpha: weight of the task's loss.
         note: a sentence shown beside the answer.
+        project: whether the head has a linear layer of its own, default True. False: the
+            features that it reads are the vector, and `size` is their number.
 
     Raises:
         ValueError: `size` or `margin` is too small.
@@ -56,6 +58,7 @@ class Embedding(Task):
         margin: float = MARGIN,
         alpha: float = 1.0,
         note: str = "",
+        project: bool = True,
     ):
         super().__init__(name, alpha, note)
         if size < 2 or not margin >= 0:
@@ -63,7 +66,7 @@ class Embedding(Task):
                 f"'{name}' needs size 2 or more and margin 0 or more. "
                 f"Received: size={size}, margin={margin}"
             )
-        self.size, self.margin = int(size), float(margin)
+        self.size, self.margin, self.project = int(size), float(margin), bool(project)
 
     @property
     def output_size(self) -> int:
@@ -82,13 +85,11 @@ class Embedding(Task):
 
         from kerasface.layers.unit_length import UnitLength
 
-        return keras.Sequential(
-            [
-                keras.layers.Dense(self.size, use_bias=False, dtype="float32"),
-                UnitLength(dtype="float32"),
-            ],
-            name=f"{self.name}_head",
-        )
+        unit = UnitLength(dtype="float32", name=f"{self.name}_head")
+        if not self.project:
+            return unit
+        dense = keras.layers.Dense(self.size, use_bias=False, dtype="float32")
+        return keras.Sequential([dense, UnitLength(dtype="float32")], name=unit.name)
 
     def make_loss(self) -> keras.losses.Loss:
         from kerasface.losses.known_identity_triplet import KnownIdentityTripletLoss
@@ -103,7 +104,11 @@ class Embedding(Task):
         return [MaskedLoss(self.make_loss(), name="mean_loss"), LabelledCount(name="labelled")]
 
     def make_distillation_loss(self, temperature: float) -> keras.losses.Loss:
-        """One minus the cosine: the student's vector is to point where the teacher's does."""
+        """One minus the cosine: the student's vector is to point where the teacher's does.
+
+        Vielzeuf et al. (2019), eq. 4, print the cosine itself as what is minimised, which would
+        turn the student's vector away from the teacher's.
+        """
         from kerasface.losses.cosine_distance import CosineDistance
 
         del temperature
@@ -135,4 +140,6 @@ class Embedding(Task):
         return [{"embedding": [round(value, 6) for value in row]} for row in vectors.tolist()]
 
     def get_config(self) -> dict:
-        return {**super().get_config(), "size": self.size, "margin": self.margin}
+        config = {**super().get_config(), "size": self.size, "margin": self.margin}
+        # Left out where it is as ever: descriptions of published models stay as they are.
+        return config if self.project else {**config, "project": False}

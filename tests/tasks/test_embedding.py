@@ -47,3 +47,12 @@ def test_faces_of_one_person_come_together():
     model.compile(keras.optimizers.Adam(0.02), loss=TASK.make_loss())
     history = model.fit(features, labels, batch_size=16, epochs=30, verbose=0).history
     assert history["loss"][-1] < 0.2 * history["loss"][0]
+
+
+def test_features_may_be_the_vector_themselves():
+    """(3, 4) has length 5 and becomes (0.6, 0.8); no weight is trained."""
+    task = Embedding("knowledge", 2, project=False)
+    head = task.make_head()
+    np.testing.assert_allclose(head(np.array([[3.0, 4.0]], "float32")), [[0.6, 0.8]], atol=1e-6)
+    assert head.name == "knowledge_head" and not head.weights
+    assert task.get_config()["project"] is False and "project" not in TASK.get_config()

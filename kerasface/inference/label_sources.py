@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kerasface.data.decode import decode_image
+from kerasface.data.decode import decoding
 from kerasface.data.prepared import PreparedSet
 from kerasface.data.template import SIZE
 from kerasface.inference.cropping import crop_face
@@ -135,14 +135,14 @@ class FileSource:
     def _crop(self, row: int) -> np.ndarray | str:
         """`(size, size, 3)` uint8, or what is wrong."""
         try:
-            image = decode_image(self.paths[row])
-            if self.detector is None:
-                return crop_face(image, None, self.size)
-            faces = find_faces(image, self.detector)
-            if not faces:
-                return "no face found"
-            largest = max(faces, key=lambda face: face.box[2] * face.box[3])
-            return crop_face(image, largest, self.size)
+            with decoding(self.paths[row]) as image:
+                if self.detector is None:
+                    return crop_face(image, None, self.size)
+                faces = find_faces(image, self.detector)
+                if not faces:
+                    return "no face found"
+                largest = max(faces, key=lambda face: face.box[2] * face.box[3])
+                return crop_face(image, largest, self.size)
         except ValueError as error:  # ImageError, or a crop that is none
             return " ".join(str(error).split())
 

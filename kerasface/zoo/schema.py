@@ -17,6 +17,8 @@ from kerasface.zoo.errors import ManifestError
 
 Check = Callable[[Any, str], Any]
 SHOWN = 80
+LARGEST = 10**300
+DEEPEST = 20  # lists in lists
 
 
 def complain(where: str, rule: str, value: Any) -> ManifestError:
@@ -91,7 +93,9 @@ def number(lowest: float = -math.inf, highest: float = math.inf) -> Check:
     """A finite number within bounds, both included."""
 
     def check(value, where):
-        if type(value) not in (int, float) or not math.isfinite(value):
+        # JSON's whole numbers have no end, and what is past 1e308 is no float.
+        huge = type(value) is int and abs(value) > LARGEST
+        if type(value) not in (int, float) or huge or not math.isfinite(value):
             raise complain(where, "a finite number", value)
         if not lowest <= value <= highest:
             raise complain(where, f"from {lowest:g} to {highest:g}", value)
@@ -136,8 +140,10 @@ def mapping(key: Check, each: Check, shortest: int = 0) -> Check:
 
 
 def numbers(value: Any, where: str) -> Any:
-    """A finite number or lists of such, nested to any depth."""
+    """A finite number or lists of such, nested up to 20 deep."""
     if isinstance(value, (list, tuple)):
+        if where.count("[") >= DEEPEST:
+            raise complain(where, f"at most {DEEPEST} lists in lists", value)
         return tuple(numbers(item, f"{where}[{place}]") for place, item in enumerate(value))
     return number()(value, where)
 
@@ -164,7 +170,8 @@ def record(kind: type) -> Check:
         dot = f"{where}." if where else ""
         for name in value:
             if name not in fields:
-                raise ManifestError(f"{dot}{name} is no field of {kind.__name__}")
+                shown = name if name.isprintable() and len(name) <= SHOWN else repr(name[:SHOWN])
+                raise ManifestError(f"{dot}{shown} is no field of {kind.__name__}")
         found = {}
         for name, each in fields.items():
             if name in value and not (value[name] is None and each.default is None):

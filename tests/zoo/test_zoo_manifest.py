@@ -116,6 +116,27 @@ def test_no_json(document):
         read_json(document, "somewhere")
 
 
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (["metrics", 0, "value"], 10**400),
+        (["input", "range"], [0, -(10**4000)]),
+        (["two\nlines"], 1),
+        (["\x1b[31m" * 100], 1),
+    ],
+)
+def test_values_that_no_field_holds_are_one_line(document, path, value):
+    with pytest.raises(ManifestError) as caught:
+        parse(json.dumps(changed(document, path, value)).encode())
+    assert str(caught.value).isprintable() and len(str(caught.value)) < 400
+
+
+def test_lists_in_lists_without_end(document):
+    deep = json.dumps(changed(document, ["input", "template", "eyes"], "DEEP"))
+    with pytest.raises(ManifestError, match="at most 20 lists in lists"):
+        parse(deep.replace('"DEEP"', "[" * 500 + "]" * 500).encode())
+
+
 @pytest.mark.parametrize("document", [b"[]", b"1", b'"text"', b"null"])
 def test_json_that_is_no_manifest(document):
     with pytest.raises(ManifestError, match="must be an object"):

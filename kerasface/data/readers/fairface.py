@@ -1,10 +1,10 @@
 """FairFace: `fairface_label_{train,val}.csv` beside `train/N.jpg` and `val/N.jpg`."""
 
-import csv
 import os
 from pathlib import Path
 
 from kerasface.data.readers.folders import pictures, set_folder
+from kerasface.data.readers.listings import records
 from kerasface.data.readers.vocabulary import AGE_GROUPS, GENDERS, RACES7
 from kerasface.data.splits import sha1_split
 from kerasface.data.table import FaceRow, FaceTable, ReadReport
@@ -49,31 +49,21 @@ def read_fairface(root: str | os.PathLike) -> FaceTable:
 
 def _rows(listing: Path, present: set[str], report: ReadReport) -> list[FaceRow]:
     rows, seen = [], set()
-    with open(listing, newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        lacking = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
-        if lacking:
-            raise ValueError(
-                f"{listing}: no column {', '.join(lacking)}. Received: {reader.fieldnames}"
-            )
-        for record in reader:
-            path = record["file"]
-            gender = (record["gender"] or "").lower()
-            where = f"{listing.name} line {reader.line_num}: {path}"
-            if path in seen:
-                report.skip("named twice", where)
-            elif path not in present:
-                report.skip("missing file", where)
-            elif (
-                record["age"] not in AGE_GROUPS
-                or gender not in GENDERS
-                or record["race"] not in RACES7
-            ):
-                report.skip("unknown class", where)
-            else:
-                labels = {"age_group": record["age"], "gender": gender, "race7": record["race"]}
-                held_out = listing.name == VAL_CSV
-                split = "test" if held_out else sha1_split(path.rsplit("/", 1)[-1])
-                rows.append(FaceRow(path, labels, None, split, DOMAIN))
-            seen.add(path)
+    for line, record in records(listing, COLUMNS):
+        path, gender = record["file"], record["gender"].lower()
+        where = f"{listing.name} line {line}: {path}"
+        if path in seen:
+            report.skip("named twice", where)
+        elif path not in present:
+            report.skip("missing file", where)
+        elif (
+            record["age"] not in AGE_GROUPS or gender not in GENDERS or record["race"] not in RACES7
+        ):
+            report.skip("unknown class", where)
+        else:
+            labels = {"age_group": record["age"], "gender": gender, "race7": record["race"]}
+            held_out = listing.name == VAL_CSV
+            split = "test" if held_out else sha1_split(path.rsplit("/", 1)[-1])
+            rows.append(FaceRow(path, labels, None, split, DOMAIN))
+        seen.add(path)
     return rows

@@ -45,7 +45,7 @@ def read_fer2013_csv(root: str | os.PathLike, *, drop_copies: bool = True) -> Fa
     for number, record in records(path, ("emotion", "pixels", "Usage")):
         where = f"line {number}"
         emotion, usage = record["emotion"], record["Usage"]
-        if not (emotion.isdecimal() and int(emotion) < len(EXPRESSIONS)):
+        if not (len(emotion) == 1 and emotion.isdecimal() and int(emotion) < len(EXPRESSIONS)):
             report.skip("label out of range", f"{where}: emotion {emotion[:20]!r}")
             continue
         if usage not in USAGES:

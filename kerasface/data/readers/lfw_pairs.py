@@ -40,16 +40,16 @@ def read_lfw_pairs(path: str | os.PathLike) -> list[FacePair]:
     folds = per_kind = None
     for number, line in text_lines(path):
         cells = line.split()
-        if not pairs and per_kind is None and len(cells) <= 2 and all(c.isdigit() for c in cells):
+        if not pairs and per_kind is None and len(cells) <= 2 and all(c.isdecimal() for c in cells):
             folds, per_kind = (int(cells[0]), int(cells[1])) if len(cells) == 2 else (1, int(line))
             if folds < 1 or per_kind < 1:
                 raise ValueError(f"{path} line {number}: counts must be positive: {line!r}")
             continue
         fold = 0 if per_kind is None else len(pairs) // (2 * per_kind)
-        if len(cells) == 3 and cells[1].isdigit() and cells[2].isdigit():
+        if len(cells) == 3 and cells[1].isdecimal() and cells[2].isdecimal():
             first, second = _picture(cells[0], cells[1]), _picture(cells[0], cells[2])
             pairs.append(FacePair(first, second, True, fold))
-        elif len(cells) == 4 and cells[1].isdigit() and cells[3].isdigit():
+        elif len(cells) == 4 and cells[1].isdecimal() and cells[3].isdecimal():
             first, second = _picture(cells[0], cells[1]), _picture(cells[2], cells[3])
             pairs.append(FacePair(first, second, False, fold))
         else:

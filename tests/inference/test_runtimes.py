@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from benchmarks.memory import resident_mb
 from kerasface.inference import ExportedFileError, RuntimeModel, analyze
 from kerasface.inference.exporters import FORMATS
 from kerasface.inference.runtimes import RUNTIMES, check_runtime, open_runner
@@ -243,6 +244,19 @@ def test_threads(opened, pictures, runtime):
     for place, part in enumerate(parts):
         for name in NAMES:
             np.testing.assert_allclose(part[name][0], expected[name][place], atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_memory_stays(opened, pictures, runtime):
+    """2,000 faces in batches of every size; `benchmarks.serving` reads 10,000 from pictures."""
+    model = opened(runtime)
+    sizes = [*range(1, 67), 66]
+    for size in sizes:  # plans for the sizes there are are made once
+        model(pictures[:size])
+    before = resident_mb()
+    for size in sizes:
+        model(pictures[:size])
+    assert resident_mb() - before < 10
 
 
 @pytest.mark.parametrize("threads", [0, -1, 1.5, True, "2"])

@@ -7,6 +7,10 @@ from kerasface.export import registered
 from kerasface.layers.gradient_reversal import GradientReversal
 from kerasface.layers.unit_length import UnitLength
 
+# The features change as long as the trunk learns, so their mean follows within some ten steps; a
+# feature that hardly varies is not blown up.
+MOMENTUM, EPSILON = 0.9, 1e-4
+
 
 @registered
 class DomainDiscriminator(keras.layers.Layer):
@@ -23,6 +27,11 @@ class DomainDiscriminator(keras.layers.Layer):
             the variable. Defaults to 1.
         output: `"logits"`, or `"embedding"` for outputs of unit length. Defaults to `"logits"`.
         dropout: float in [0, 1), after each hidden layer. Defaults to 0.
+        normalize: bool, bring each feature to mean 0 and standard deviation 1 first, in training
+            over the batch. What tells domains apart is often small beside what all features have
+            in common; without this the discriminator learns it more slowly than the trunk can
+            change it, and a confused discriminator is no proof of features without a domain.
+            Defaults to False.
         **kwargs: `name`, `dtype`, `trainable`.
 
     Call arguments:
@@ -48,7 +57,16 @@ class DomainDiscriminator(keras.layers.Layer):
         opposite one in a single backward pass.
     """
 
-    def __init__(self, size, hidden=(128,), strength=1.0, output="logits", dropout=0.0, **kwargs):
+    def __init__(
+        self,
+        size,
+        hidden=(128,),
+        strength=1.0,
+        output="logits",
+        dropout=0.0,
+        normalize=False,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         if size < 1 or any(width < 1 for width in hidden):
             raise ValueError(
@@ -62,6 +80,16 @@ class DomainDiscriminator(keras.layers.Layer):
         self.output_kind, self.dropout = output, float(dropout)
         policy = self.dtype_policy
         self.reversal = GradientReversal(strength, name="reversal", dtype=policy)
+        self.normalization = None
+        if normalize:
+            self.normalization = keras.layers.BatchNormalization(
+                center=False,
+                scale=False,
+                momentum=MOMENTUM,
+                epsilon=EPSILON,
+                name="normalization",
+                dtype=policy,
+            )
         self.hidden_layers = []
         for index, width in enumerate(self.hidden):
             name = f"hidden_{index}"
@@ -74,12 +102,16 @@ class DomainDiscriminator(keras.layers.Layer):
 
     def build(self, input_shape):
         self.reversal.build(input_shape)
+        if self.normalization is not None:
+            self.normalization.build(input_shape)
         for layer in (*self.hidden_layers, self.last):
             layer.build(input_shape)
             input_shape = layer.compute_output_shape(input_shape)
 
     def call(self, features, training=None):
         x = self.reversal(features)
+        if self.normalization is not None:
+            x = self.normalization(x)
         for layer in self.hidden_layers:
             # Keras hands `training` down to the dropout.
             x = layer(x)
@@ -101,4 +133,5 @@ class DomainDiscriminator(keras.layers.Layer):
             "strength": self.reversal.initial_strength,
             "output": self.output_kind,
             "dropout": self.dropout,
+            "normalize": self.normalization is not None,
         }

@@ -50,6 +50,8 @@ class Domain(Classification):
         margin: of the triplets in squared distance, at least 0, default 0.2.
         mining: which triplets of the batch, "semi-hard" or "all", default "semi-hard".
         size: length of the triplet adversary's embedding, at least 2, default 64.
+        normalize: whether the adversary sees each feature with mean 0 and standard deviation 1,
+            default False; see `kerasface.layers.DomainDiscriminator`.
 
     Raises:
         ValueError: fewer than two domains, one twice, a negative strength, an unknown adversary
@@ -81,6 +83,7 @@ class Domain(Classification):
         margin: float = MARGIN,
         mining: str = "semi-hard",
         size: int = 64,
+        normalize: bool = False,
     ):
         super().__init__(name, domains, alpha, note)
         if not 0.0 <= strength < float("inf") or any(width < 1 for width in hidden):
@@ -95,7 +98,7 @@ class Domain(Classification):
             )
         self.strength = float(strength)
         self.hidden = tuple(int(width) for width in hidden)
-        self.adversary, self.size = adversary, int(size)
+        self.adversary, self.size, self.normalize = adversary, int(size), bool(normalize)
         # A margin or mining that cannot be fails here and not in the first step.
         if not margin >= 0 or mining not in MINING:
             raise ValueError(
@@ -131,6 +134,7 @@ class Domain(Classification):
             hidden=self.hidden,
             strength=self.strength,
             output="embedding" if self.embeds else "logits",
+            normalize=self.normalize,
             dtype="float32",
             name=f"{self.name}_head",
         )
@@ -179,4 +183,5 @@ class Domain(Classification):
             "margin": self.margin,
             "mining": self.mining,
             "size": self.size,
+            "normalize": self.normalize,
         }

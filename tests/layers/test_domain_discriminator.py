@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from kerasface.layers import DomainDiscriminator, GradientReversal
 from tests.contracts import check_layer
@@ -21,6 +22,67 @@ def test_no_hidden_layer_and_dropout(tmp_path):
     layer = DomainDiscriminator(2, hidden=(64,), dropout=0.5)
     np.testing.assert_array_equal(layer(INPUTS), layer(INPUTS, training=False))
     assert not np.allclose(layer(INPUTS, training=True), layer(INPUTS, training=True))
+
+
+def test_contract_of_the_normalised(tmp_path):
+    """Its mean and deviation are of the batch in training only, so rows stay apart otherwise."""
+    kwargs = {"size": 3, "hidden": (6,), "normalize": True}
+    check_layer(DomainDiscriminator, kwargs, INPUTS, tmp_path)
+
+
+def test_normalised_features_by_loops():
+    """In training each feature of the batch has mean 0 and deviation 1; afterwards by what was
+    seen: one batch moves mean and variance a tenth of the way from 0 and 1."""
+    layer = DomainDiscriminator(2, hidden=(), normalize=True)
+    layer.build(INPUTS.shape)
+    layer.last.set_weights([np.eye(8, 2), np.zeros(2)])
+    trained = keras.ops.convert_to_numpy(layer(INPUTS, training=True))
+    later = keras.ops.convert_to_numpy(layer(INPUTS, training=False))
+    for feature in range(2):
+        column = INPUTS[:, feature].astype("float64")
+        mean = sum(column) / len(column)
+        variance = sum((value - mean) ** 2 for value in column) / len(column)
+        for row, value in enumerate(column):
+            expected = (value - mean) / (variance + 1e-4) ** 0.5
+            np.testing.assert_allclose(trained[row, feature], expected, rtol=1e-4, atol=1e-5)
+            expected = (value - 0.1 * mean) / (0.9 + 0.1 * variance + 1e-4) ** 0.5
+            np.testing.assert_allclose(later[row, feature], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_domain_in_a_small_feature_is_found_only_when_normalised():
+    """The domain moves one feature by 0.02, the others vary by 1: a hundred steps of equal rate."""
+    random = np.random.default_rng(0)
+    domains = np.arange(512) % 2
+    inputs = random.normal(size=(512, 8))
+    inputs[:, 3] = 5.0 + 0.02 * (2 * domains - 1) + 0.005 * random.normal(size=512)
+    shares = {}
+    for normalize in (False, True):
+        keras.utils.set_random_seed(0)
+        entry = keras.Input((8,))
+        head = DomainDiscriminator(2, hidden=(), normalize=normalize)
+        model = keras.Model(entry, head(entry))
+        crossentropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        model.compile(keras.optimizers.SGD(0.3), loss=crossentropy)
+        model.fit(inputs, domains, batch_size=64, epochs=12, verbose=0)
+        shares[normalize] = (model.predict(inputs, verbose=0).argmax(1) == domains).mean()
+    assert shares[True] > 0.99 and shares[False] < 0.75, shares
+
+
+def test_normalisation_passes_the_reversed_gradient_on():
+    """Mean and deviation of the batch take no part in a gradient that is equal for all rows."""
+    layer = DomainDiscriminator(2, hidden=(), strength=0.5, normalize=True)
+    layer.build(INPUTS.shape)
+    features = tf.Variable(INPUTS)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(layer(features, training=True)[:, 0] ** 2 * np.arange(5))
+    reversed_gradient = np.array(tape.gradient(loss, features))
+    assert np.abs(reversed_gradient).max() > 1e-3
+    np.testing.assert_allclose(reversed_gradient.sum(0), 0.0, atol=1e-4)
+    with tf.GradientTape() as tape:
+        x = layer.last(layer.normalization(features, training=True))
+        loss = tf.reduce_sum(x[:, 0] ** 2 * np.arange(5))
+    unreversed = np.array(tape.gradient(loss, features))
+    np.testing.assert_allclose(reversed_gradient, -0.5 * unreversed, rtol=1e-4, atol=1e-6)
 
 
 def test_embedding_has_unit_length():

@@ -168,6 +168,19 @@ def test_settings_of_before_still_mean_a_softmax():
     old = {"kind": "domain", "name": "domain", "domains": ["a", "b"], "strength": 0.5}
     task = from_config(old)
     assert task.adversary == "softmax" and task.output_size == 2 and int(task.filler) == 0
+    assert not task.normalize and task.make_head().normalization is None
+
+
+def test_normalised_features_are_the_heads_alone():
+    """Other statistics in the adversary leave what the trunk and the other tasks do unchanged."""
+    task = Domain("domain", SETS, hidden=(8,), adversary="triplet", size=6, normalize=True)
+    assert from_config(task.get_config()) == task != ADVERSARIES["semi-hard"]
+    plain, against = pair(task, strength=0.0)
+    assert against.heads.head("domain").normalization is not None
+    images, labels = batch()
+    expected = trunk_gradient(plain, images, labels)
+    for one, other in zip(trunk_gradient(against, images, labels), expected, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,9 @@ _HOME = {
     "cache_teacher": "teacher_outputs",
     "load_trained": "trained_run",
     "write_hparams": "tensorboard",
+    "fine_tune": "transfer_learning",
+    "fit_head": "transfer_learning",
+    "transfer_to": "transfer_learning",
     "gradient_cosines": "task_affinity",
     "strength_at": "strength_schedule",
 }

@@ -58,12 +58,15 @@ setup(
     ],
     extras_require={
         "detect": ["mtcnn>=1.0.0,<2"],
+        "opencv": ["opencv-python-headless>=4.10,<5"],  # 5 comes without cascades
         "hub": ["keras-hub>=0.25"],
         # Each runs its files and, beside TensorFlow, writes them. A light install takes only
         # ai-edge-litert, onnxruntime or openvino.
         **RUNTIMES,
         "fusion": ["scikit-learn>=1.5"],  # principal components of several embeddings
         "labels": ["pyarrow>=17"],  # Parquet; 170 MB that only pseudo-label files need
+        # Labels and embeddings on a cluster, --engine ray.
+        "scale": ["pyarrow>=17", "ray[data]>=2.50"],
         "test": [
             *(package for packages in RUNTIMES.values() for package in packages),
             "jax>=0.5",

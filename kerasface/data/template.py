@@ -18,6 +18,8 @@ import math
 import numpy as np
 from PIL import Image
 
+from kerasface.data.alignment import face_alignment
+
 SIZE = 48  # pixels of the crop's side
 
 # Middle of the eyes and of the mouth in the crop, (x, y) as fractions of its side.
@@ -99,7 +101,7 @@ def crop_box(image: np.ndarray, box_fractions=(0.0, 0.0, 1.0, 1.0), size: int = 
     return _cut(image, (left * width, top * height, right * width, bottom * height), size)
 
 
-def crop_from_box(image: np.ndarray, box, size: int = SIZE) -> np.ndarray:
+def crop_from_box(image: np.ndarray, box, size: int = SIZE, template=POINTS) -> np.ndarray:
     """Cuts the template's square around a face box of a detector.
 
     Args:
@@ -107,6 +109,8 @@ def crop_from_box(image: np.ndarray, box, size: int = SIZE) -> np.ndarray:
         box: `(left, top, width, height)` in pixels, as MTCNN draws it: from above the forehead
             to the chin. The box's height sets the scale, its middle the place.
         size: pixels of the crop's side.
+        template: as `crop_from_points`. For another than `POINTS` the face is taken to have its
+            points where upright faces have them in such a box.
 
     Returns:
         `(size, size, 3)` uint8.
@@ -115,26 +119,39 @@ def crop_from_box(image: np.ndarray, box, size: int = SIZE) -> np.ndarray:
         ValueError: as `crop_box`.
     """
     _picture(image)
-    x, y, width, height = (float(v) for v in box)
-    side = height / (DETECTOR_BOX[3] - DETECTOR_BOX[1])
-    left = x + width / 2 - side * (DETECTOR_BOX[0] + DETECTOR_BOX[2]) / 2
-    top = y - side * DETECTOR_BOX[1]
+    left, top, side = square_of_box(box)
+    if not np.array_equal(template, POINTS):
+        return crop_from_points(image, np.asarray(POINTS) * side + (left, top), size, template)
     return _cut(image, (left, top, left + side, top + side), size)
 
 
-def crop_from_points(image: np.ndarray, points, size: int = SIZE) -> np.ndarray:
+def square_of_box(box) -> tuple[float, float, float]:
+    """The template's square around a face box of a detector.
+
+    Args:
+        box: as `crop_from_box`.
+
+    Returns:
+        `(left, top, side)` in pixels.
+    """
+    x, y, width, height = (float(v) for v in box)
+    side = height / (DETECTOR_BOX[3] - DETECTOR_BOX[1])
+    left = x + width / 2 - side * (DETECTOR_BOX[0] + DETECTOR_BOX[2]) / 2
+    return left, y - side * DETECTOR_BOX[1], side
+
+
+def crop_from_points(image: np.ndarray, points, size: int = SIZE, template=POINTS) -> np.ndarray:
     """Turns, scales and shifts a face so that its five points come to lie on the template's.
 
-    The similarity transform is the least-squares one over all five points. A face turned to the
-    side has its points crowded together, which alone would zoom in up to 1.8 times: the crop is
-    never smaller than the distance from eyes to mouth, which turning leaves alone, asks for. A
-    face that fills many pixels is shrunk with smoothing first, so that nothing aliases.
+    The transform is that of `kerasface.data.alignment.face_alignment`. A face that fills many
+    pixels is shrunk with smoothing first, so that nothing aliases.
 
     Args:
         image: `(height, width, 3)` uint8, RGB 0..255.
         points: `(5, 2)` pixels, (x, y): left eye and right eye as the viewer sees them, nose tip,
             left and right corner of the mouth.
         size: pixels of the crop's side.
+        template: `(5, 2)`, where they are to fall, as shares of the crop's side.
 
     Returns:
         `(size, size, 3)` uint8.
@@ -143,7 +160,7 @@ def crop_from_points(image: np.ndarray, points, size: int = SIZE) -> np.ndarray:
         ValueError: as `crop_box`, or the points are not finite or fall on one another.
     """
     _picture(image)
-    crop_to_picture = _aligned(np.asarray(POINTS) * size, np.asarray(points, float))
+    crop_to_picture = face_alignment(points, np.asarray(template, float) * size)
     scale = math.hypot(crop_to_picture[0, 0], crop_to_picture[1, 0])
     image, factor = _reduced(image, scale * size, size)
     crop_to_picture, scale = crop_to_picture / factor, scale / factor
@@ -163,60 +180,6 @@ def crop_from_points(image: np.ndarray, points, size: int = SIZE) -> np.ndarray:
         (fine, fine), Image.Transform.AFFINE, coefficients, Image.Resampling.BICUBIC
     )
     return np.asarray(crop.resize((size, size), Image.Resampling.BILINEAR))
-
-
-def _aligned(template: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Template to picture, `(2, 3)`: the similarity of five points, not zoomed in by a turn."""
-    matrix = similarity(template, points)
-    scale = math.hypot(matrix[0, 0], matrix[1, 0])
-    if scale == 0:
-        raise ValueError(
-            f"the five points must not fall on one another. Received: {points.tolist()}"
-        )
-    long, template_long = (p[3:5].mean(axis=0) - p[:2].mean(axis=0) for p in (points, template))
-    widen = max(1.0, math.hypot(*long) / math.hypot(*template_long) / scale)
-    linear = matrix[:, :2] * widen
-    return np.column_stack([linear, points.mean(axis=0) - linear @ template.mean(axis=0)])
-
-
-def similarity(source, target) -> np.ndarray:
-    """Rotation, scale and shift that bring points onto others with the least squared distance.
-
-    For centred points the best `(a, b)` of `x' = a x - b y`, `y' = b x + a y` is
-    `a = sum(x x' + y y') / sum(x^2 + y^2)`, `b = sum(x y' - y x') / sum(x^2 + y^2)`.
-
-    Args:
-        source: `(n, 2)` points.
-        target: `(n, 2)` points.
-
-    Returns:
-        `(2, 3)` float64: `target ~ source @ matrix[:, :2].T + matrix[:, 2]`. Never a mirroring.
-
-    Raises:
-        ValueError: shapes differ, or a number is not finite, or all source points coincide.
-
-    Reference:
-        Umeyama, "Least-squares estimation of transformation parameters between two point
-        patterns", 1991, in the plane and without reflection.
-    """
-    source, target = np.asarray(source, float), np.asarray(target, float)
-    if source.shape != target.shape or source.ndim != 2 or source.shape[1] != 2:
-        raise ValueError(
-            "points must be two arrays of one shape (n, 2). "
-            f"Received: shapes {source.shape} and {target.shape}"
-        )
-    if not (np.isfinite(source).all() and np.isfinite(target).all()):
-        raise ValueError(f"points must be finite. Received: {source.tolist()}, {target.tolist()}")
-    middle, target_middle = source.mean(axis=0), target.mean(axis=0)
-    x, y = (source - middle).T
-    u, v = (target - target_middle).T
-    spread = float(np.sum(x * x + y * y))
-    if spread == 0:
-        raise ValueError(f"points must not all be the same. Received: {source.tolist()}")
-    a = float(np.sum(x * u + y * v)) / spread
-    b = float(np.sum(x * v - y * u)) / spread
-    linear = np.array([[a, -b], [b, a]])
-    return np.column_stack([linear, target_middle - linear @ middle])
 
 
 def _picture(image) -> np.ndarray:

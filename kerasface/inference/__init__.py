@@ -9,7 +9,12 @@ _HOME = {
     "iterate_analyses": "analysis",
     "crop_face": "cropping",
     "Face": "detection",
-    "MtcnnDetector": "detection",
+    "MtcnnDetector": "detectors.mtcnn",
+    "HaarDetector": "detectors.haar",
+    "YuNetDetector": "detectors.yunet",
+    "DetectionError": "detection",
+    "NamedPicture": "pictures",
+    "CropContract": "cropping",
     "find_faces": "detection",
     "as_picture": "pictures",
     "PublishedModel": "published_model",
@@ -32,6 +37,9 @@ _HOME = {
     "FileSource": "label_sources",
     "SetSource": "label_sources",
     "label_images": "labelling",
+    "embed_images": "embedding",
+    "EmbeddingReport": "embedding",
+    "PictureSource": "label_sources",
     "LabellingReport": "labelling",
 }
 

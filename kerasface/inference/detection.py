@@ -5,19 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
-from PIL import Image
 
-DETECTORS = ("mtcnn", "none")
+from kerasface.inference.detectors import detector_named
+
 MIN_CONFIDENCE = 0.9
-# The detector sees pictures between these sides (pixels): smaller ones are enlarged, as it finds
-# no face under 20 pixels; larger ones shrunk, as its time grows with the area.
-SMALLEST_SIDE, LARGEST_SIDE = 160, 1600
-# It misses faces that fill their picture; where it finds none it looks again inside a margin.
-MARGIN = 0.4
-_POINTS = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
+
+
+class DetectionError(ValueError):
+    """A detector that failed on a picture, or gave what is no face; the message is one line."""
 
 
 @dataclass(frozen=True)
@@ -73,14 +70,20 @@ def find_faces(
 
     Args:
         image: `(height, width, 3)` uint8, RGB 0..255.
-        detector: "mtcnn" (the `detect` extra); "none" or None, for which the whole picture is
-            the face; or a function of the image that gives `Face` objects or dicts with `box`
-            and, where known, `confidence` and `points`.
-        min_confidence: faces that the detector is less sure of are left out.
+        detector: "mtcnn" (the `detect` extra); "haar" or "yunet:PATH" (the `opencv` extra);
+            "none" or None, for which the whole picture is the face; or a function of the image
+            that gives `Face` objects or dicts with `box` and, where known, `confidence` and
+            `points`.
+        min_confidence: faces that the detector is less sure of are left out; one that gives no
+            confidence is believed.
+
+    Returns:
+        The faces; none where the detector found none. The picture is then never taken for a face.
 
     Raises:
-        ValueError: an unknown detector, or one that gave no legal faces.
-        ImportError: "mtcnn" is not installed.
+        ValueError: an unknown detector.
+        DetectionError: the detector failed on this picture, or gave no legal faces.
+        ImportError: the detector is not installed.
 
     Example:
         >>> [face] = find_faces(np.zeros((64, 48, 3), np.uint8), detector="none")
@@ -89,10 +92,12 @@ def find_faces(
     """
     if detector is None or detector == "none":
         return [Face((0, 0, image.shape[1], image.shape[0]))]
-    found = [
-        face if isinstance(face, Face) else Face(**face)
-        for face in resolve_detector(detector)(image)
-    ]
+    detect = resolve_detector(detector)
+    try:
+        found = [face if isinstance(face, Face) else Face(**face) for face in detect(image)]
+    except Exception as error:  # other people's code, which one picture in thousands may upset
+        reason = " ".join(str(error).split()) or "no reason given"
+        raise DetectionError(f"the detector failed: {type(error).__name__}: {reason}") from error
     sure = [face for face in found if face.confidence is None or face.confidence >= min_confidence]
     return sorted(sure, key=lambda face: face.box)
 
@@ -101,86 +106,9 @@ def resolve_detector(detector: str | Detector | None) -> Detector | None:
     """The function behind a detector's name; None where the whole picture is the face.
 
     Raises:
-        ValueError: an unknown name.
+        ValueError: an unknown name, or a file that it needs is not named.
         ImportError: its package is not installed.
     """
     if detector is None or detector == "none":
         return None
-    if callable(detector):
-        return detector
-    if detector == "mtcnn":
-        return _mtcnn()
-    raise ValueError(
-        f"detector must be one of {', '.join(DETECTORS)} or a function. Received: {detector!r}"
-    )
-
-
-@cache
-def _mtcnn() -> MtcnnDetector:
-    return MtcnnDetector()  # its weights take 0.2 s to read, once a process
-
-
-class MtcnnDetector:
-    """MTCNN of the package `mtcnn`, brought to any size of picture.
-
-    Call arguments:
-        image: `(height, width, 3)` uint8, RGB 0..255.
-
-    Returns:
-        A list of `Face`, in the picture's own pixels.
-
-    Raises:
-        ImportError: the package is not installed.
-
-    Reference:
-        Zhang et al., "Joint face detection and alignment using multitask cascaded convolutional
-        networks", 2016.
-    """
-
-    def __init__(self):
-        try:
-            from mtcnn import MTCNN
-        except ImportError as error:
-            raise ImportError(
-                "finding faces needs the `detect` extra: pip install 'kerasface[detect]'. "
-                f"For pictures that are face crops already use detector='none' ({error})"
-            ) from None
-        self.network = MTCNN()
-
-    def __call__(self, image: np.ndarray) -> list[Face]:
-        height, width = image.shape[:2]
-        scale = min(max(1.0, SMALLEST_SIDE / min(height, width)), LARGEST_SIDE / max(height, width))
-        size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        ratio = (width / size[0], height / size[1])
-        seen = image
-        if size != (width, height):
-            seen = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BICUBIC))
-        faces = self._detect(seen, ratio, 0)
-        if faces:
-            return faces
-        border = round(MARGIN * min(size))
-        colour = seen.mean(axis=(0, 1)).astype(np.uint8)
-        framed = np.empty((size[1] + 2 * border, size[0] + 2 * border, 3), np.uint8)
-        framed[:] = colour
-        framed[border : border + size[1], border : border + size[0]] = seen
-        return self._detect(framed, ratio, border)
-
-    def _detect(self, seen, ratio, border) -> list[Face]:
-        found = self.network.detect_faces(seen, fit_to_image=False) or []
-        return [
-            Face(
-                box=(
-                    (face["box"][0] - border) * ratio[0],
-                    (face["box"][1] - border) * ratio[1],
-                    face["box"][2] * ratio[0],
-                    face["box"][3] * ratio[1],
-                ),
-                confidence=face["confidence"],
-                points=tuple(
-                    ((x - border) * ratio[0], (y - border) * ratio[1])
-                    for x, y in (face["keypoints"][name] for name in _POINTS)
-                ),
-            )
-            for face in found
-            if min(face["box"][2:]) > 0
-        ]
+    return detector if callable(detector) else detector_named(str(detector))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,14 +15,31 @@ from kerasface.data.decode import MAX_PIXELS, ImageError, decode_image
 
 # What Pillow can hold and PNG cannot; everything else goes through the one safe decoder.
 _NOT_IN_PNG = ("CMYK", "YCbCr", "LAB", "HSV", "RGBX", "RGBa", "La")
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
+
+
+@dataclass(frozen=True)
+class NamedPicture:
+    """A picture that is not a file, with what its record shall call it.
+
+    Args:
+        name: the record's `image`.
+        content: bytes, a Pillow image or an array, or a function without arguments that gives one
+            of these when the picture is read, and raises `ImageError` where it cannot.
+        time: seconds from the beginning, of a frame of a video.
+    """
+
+    name: str | None
+    content: Any
+    time: float | None = None
 
 
 def as_picture(source: Any) -> np.ndarray:
     """One picture as upright RGB pixels.
 
     Args:
-        source: path of a file, its content as bytes, a Pillow image, or a uint8 array
-            `(height, width)` grey, `(height, width, 1)`, `(height, width, 3)` RGB or
+        source: path of a file, its content as bytes, a Pillow image, a `NamedPicture`, or a uint8
+            array `(height, width)` grey, `(height, width, 1)`, `(height, width, 3)` RGB or
             `(height, width, 4)` RGBA (laid over white).
 
     Returns:
@@ -34,6 +52,9 @@ def as_picture(source: Any) -> np.ndarray:
         >>> as_picture(np.zeros((20, 30), np.uint8)).shape
         (20, 30, 3)
     """
+    if isinstance(source, NamedPicture):
+        content = source.content
+        return as_picture(content() if isinstance(content, Callable) else content)
     if isinstance(source, (str, os.PathLike)):
         return decode_image(source)
     if isinstance(source, (bytes, bytearray, memoryview)):
@@ -50,7 +71,9 @@ def as_picture(source: Any) -> np.ndarray:
 
 def as_list(images: Any) -> Iterable[Any]:
     """The pictures meant by one picture, several, or a batch `(n, height, width, channels)`."""
-    single = isinstance(images, (str, os.PathLike, bytes, bytearray, memoryview, Image.Image))
+    single = isinstance(
+        images, (str, os.PathLike, bytes, bytearray, memoryview, Image.Image, NamedPicture)
+    )
     if single or not isinstance(images, (Iterable, Iterator)):
         return [images]
     if hasattr(images, "ndim") and images.ndim != 4:
@@ -58,8 +81,37 @@ def as_list(images: Any) -> Iterable[Any]:
     return images
 
 
+def each_picture(images: Any) -> Iterator[Any]:
+    """The pictures of `as_list`, and of each folder among them all pictures below it.
+
+    Folders are read as they are come to, in order of their paths. One without a picture is given
+    itself, which `as_picture` then refuses.
+    """
+    for source in as_list(images):
+        if isinstance(source, (str, os.PathLike)) and os.path.isdir(source):
+            files = picture_files(source)
+            first = next(files, None)
+            yield source if first is None else first
+            yield from files
+        else:
+            yield source
+
+
+def picture_files(folder: str | os.PathLike) -> Iterator[str]:
+    """Paths of all pictures below a folder, by their suffix, in order; links to folders aside."""
+    with os.scandir(folder) as found:
+        entries = sorted(found, key=lambda entry: entry.name)
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=False):
+            yield from picture_files(entry.path)
+        elif entry.name.lower().endswith(SUFFIXES) and entry.is_file():
+            yield entry.path
+
+
 def name_of(source: Any) -> str | None:
     """The path a picture came from, or None where it came as pixels or bytes."""
+    if isinstance(source, NamedPicture):
+        return source.name
     return os.fspath(source) if isinstance(source, (str, os.PathLike)) else None
 
 

@@ -5,6 +5,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from kerasface.data import template
+from kerasface.data.alignment import similarity
 from kerasface.data.template import (
     DETECTOR_BOX,
     EYES,
@@ -15,7 +16,6 @@ from kerasface.data.template import (
     crop_box,
     crop_from_box,
     crop_from_points,
-    similarity,
 )
 
 

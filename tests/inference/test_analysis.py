@@ -125,7 +125,7 @@ def test_grey_model_reads_colour(make_face_model, picture):
     "arguments, words",
     [
         ({"tasks": ["expresion"]}, "near: expression.*Received: 'expresion'"),
-        ({"detector": "haar"}, "Received: 'haar'"),
+        ({"detector": "dlib"}, "Received: 'dlib'"),
         ({"batch_size": 0}, "Received: batch_size=0"),
     ],
 )

@@ -9,7 +9,8 @@ from PIL import Image
 
 from kerasface.apps.demo import portrait
 from kerasface.inference import detection
-from kerasface.inference.detection import Face, MtcnnDetector, find_faces
+from kerasface.inference.detection import Face, find_faces
+from kerasface.inference.detectors.mtcnn import MtcnnDetector
 from kerasface.inference.pictures import as_picture
 
 
@@ -44,8 +45,10 @@ def test_faces_that_are_none(face, picture):
 
 
 def test_unknown_detector(picture):
-    with pytest.raises(ValueError, match="mtcnn, none or a function.*Received: 'haar'"):
-        find_faces(picture, "haar")
+    with pytest.raises(
+        ValueError, match="mtcnn, haar, yunet:FILE, none or a function.*Received: 'dlib'"
+    ):
+        find_faces(picture, "dlib")
 
 
 def test_missing_package_says_what_to_install(monkeypatch):

@@ -1,0 +1,94 @@
+"""The cascade of Haar features inside OpenCV's package: boxes, no points, no download."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import numpy as np
+
+from kerasface.data.template import DETECTOR_BOX
+from kerasface.inference.detection import Face
+from kerasface.inference.detectors import detector_named
+from kerasface.inference.detectors.opencv import opencv
+from kerasface.inference.detectors.search import search
+
+CASCADE = "haarcascade_frontalface_alt2.xml"
+# The cascade's square box in the crop of the template (left, top, right, bottom): medians over
+# MTFL's labelled points, printed by `recipes/face_zoo/measure_haar_box.py`.
+HAAR_BOX = (0.02, -0.032, 0.969, 0.951)
+# As OpenCV's own documentation calls it: every size a tenth larger than the one before; a face is
+# what this many overlapping windows say.
+STEP, NEIGHBOURS = 1.1, 5
+SMALLEST_FACE = 24  # pixels; the cascade was trained on 20
+
+
+class HaarDetector:
+    """OpenCV's frontal-face cascade: fast, without TensorFlow, for upright faces seen from ahead.
+
+    It gives no points, so tilted faces are not turned upright, and no confidence. Faces are given
+    MTCNN's box, which the crop by box expects, around the one that the cascade draws. Several
+    threads may call it; they wait for each other.
+
+    Call arguments:
+        image: `(height, width, 3)` uint8, RGB 0..255.
+
+    Returns:
+        A list of `Face` without points and confidence, in the picture's own pixels.
+
+    Raises:
+        ImportError: OpenCV is not installed, or one that comes without cascades (5 and later).
+
+    Reference:
+        Viola and Jones, "Rapid object detection using a boosted cascade of simple features",
+        2001; Lienhart and Maydt, "An extended set of Haar-like features", 2002.
+    """
+
+    def __init__(self):
+        cv2 = opencv()
+        path = Path(getattr(cv2.data, "haarcascades", ""), CASCADE)
+        if not hasattr(cv2, "CascadeClassifier") or not path.is_file():
+            raise ImportError(
+                "the detector 'haar' needs OpenCV 4, whose package holds its cascades: "
+                f"pip install 'kerasface[opencv]'. Received: OpenCV {cv2.__version__}"
+            )
+        self._cascade = cv2.CascadeClassifier(str(path))
+        self._grey = lambda image: cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+        self._lock = threading.Lock()
+
+    def __reduce__(self):
+        return detector_named, ("haar",)  # a process that it is sent to opens its own
+
+    def __call__(self, image: np.ndarray) -> list[Face]:
+        with self._lock:
+            return search(image, self._detect)
+
+    def boxes(self, image: np.ndarray) -> list[tuple[int, int, int, int]]:
+        """The cascade's own square boxes `(left, top, width, height)` of a picture as it is."""
+        found = self._cascade.detectMultiScale(
+            self._grey(image),
+            scaleFactor=STEP,
+            minNeighbors=NEIGHBOURS,
+            minSize=(SMALLEST_FACE, SMALLEST_FACE),
+        )
+        return [tuple(int(value) for value in box) for box in found]
+
+    def _detect(self, seen: np.ndarray) -> list[Face]:
+        return [Face(mtcnn_box(box)) for box in self.boxes(seen)]
+
+
+def mtcnn_box(box) -> tuple[float, float, float, float]:
+    """The box that MTCNN draws around the face of a cascade's box.
+
+    Args:
+        box: `(left, top, width, height)` in pixels, as the cascade draws it.
+
+    Returns:
+        `(left, top, width, height)` in pixels.
+    """
+    left, top, width, height = (float(value) for value in box)
+    side = height / (HAAR_BOX[3] - HAAR_BOX[1])  # of the template's crop
+    x = left + width / 2 - side * (HAAR_BOX[0] + HAAR_BOX[2]) / 2
+    y = top - side * HAAR_BOX[1]
+    x0, y0, x1, y1 = (side * share for share in DETECTOR_BOX)
+    return x + x0, y + y0, x1 - x0, y1 - y0

@@ -13,6 +13,7 @@ from kerasface.data.batches import (
     composition,
     label_trust,
     labelled_weights,
+    of_seen_pictures,
     task_columns,
     teacher_columns,
 )
@@ -111,7 +112,7 @@ def _part(prepared: PreparedSet, rows: int, tasks: Sequence[Task], key: tuple, s
     """A function from the step to one set's rows: images, labels, masks, teacher's outputs."""
     columns = {task.name: task_columns(prepared, task) for task in tasks}
     trust = {task.name: label_trust(prepared, task, columns[task.name][1]) for task in tasks}
-    taught = teacher_columns(prepared, tasks) if soft else {}
+    taught = of_seen_pictures(teacher_columns(prepared, tasks)) if soft else {}
     order = ShuffledRows(len(prepared), *key)
 
     def take(step: int):

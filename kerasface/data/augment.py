@@ -58,7 +58,7 @@ class Augmentation:
             `(images, points)`: float32 `(batch, height, width, 3)`, height and width being
             `size` where that is given, and the dict of moved labels.
         """
-        seeds = iter(tf.unstack(tf.random.experimental.stateless_split(seed, 9)))
+        seeds = iter(_seeds(seed))
         images = tf.cast(images, tf.float32)
         batch, height, width = tf.shape(images)[0], tf.shape(images)[1], tf.shape(images)[2]
         out = (height, width) if self.size is None else (self.size, self.size)
@@ -66,7 +66,8 @@ class Augmentation:
         def draw(low, high, shape=()):
             return tf.random.stateless_uniform((batch, *shape), next(seeds), low, high)
 
-        mirrored = draw(0.0, 1.0) < self.flip
+        mirrored = self.mirrored(batch, seed)
+        next(seeds)  # was drawn by `mirrored`
         size = draw(1.0 - self.scale, 1.0 + self.scale)
         angle = draw(-self.rotate, self.rotate) * (3.141592653589793 / 180.0)
         move = draw(-self.shift, self.shift, (2,))
@@ -86,6 +87,10 @@ class Augmentation:
         images = self._colours(images, draw)
         images = self._erase(images, draw, *out)
         return tf.clip_by_value(images, 0.0, 255.0), moved
+
+    def mirrored(self, rows, seed):
+        """Which of `rows` pictures a call with this seed mirrors, `(rows,)` bool."""
+        return tf.random.stateless_uniform((rows,), _seeds(seed)[0], 0.0, 1.0) < self.flip
 
     def _colours(self, images, draw):
         luminance = tf.constant([0.299, 0.587, 0.114])
@@ -118,6 +123,11 @@ class Augmentation:
         inside, shape = rows[:, :, None] * columns[:, None, :], tf.shape(images)
         pixels = tf.reshape(images, (shape[0], shape[1], -1))
         return tf.reshape(pixels + inside * (127.5 - pixels), shape)
+
+
+def _seeds(seed) -> list:
+    """The seeds of a call's draws, in their order."""
+    return tf.unstack(tf.random.experimental.stateless_split(seed, 9))
 
 
 def _output_to_input(mirrored, size, angle, move, inside, outside):

@@ -11,8 +11,11 @@ from kerasface.tasks import SoftClassification, Task
 
 # Key of a teacher's outputs among a batch's labels; no task can have this name.
 TEACHER = "<teacher>"
+# Before the name of a teacher's layer, and behind what it says of a mirrored picture, in the
+# columns of its kept outputs; no task can have such a name.
+LAYER, MIRRORED = "layer:", "|mirrored"
 # Kinds of task that a student may have without a teacher's outputs.
-UNTAUGHT = ("landmarks", "domain")
+UNTAUGHT = ("landmarks", "domain", "embedding")
 
 
 def labelled_weights(masks: Mapping[str, np.ndarray], tasks: Iterable[Task]) -> dict:
@@ -85,8 +88,9 @@ def label_trust(prepared: PreparedSet, task: Task, mask: np.ndarray) -> np.ndarr
 def teacher_columns(prepared: PreparedSet, tasks: Iterable[Task]) -> dict[str, np.ndarray]:
     """A teacher's kept outputs by task name, `(rows, output_size)` float32.
 
-    Points move with the picture and a domain is no teacher's matter: those tasks may have none
-    and are then left out.
+    Points move with the picture, a domain is no teacher's matter, and a teacher of classes has
+    no embedding: those tasks may have none and are then left out. Kept layers come along under `layer_column`, `(rows, ...)`, and what
+    was said of mirrored pictures under `mirrored_column`, where the set has it.
 
     Raises:
         ValueError: outputs for a task are not in the set, or are of another size.
@@ -104,7 +108,40 @@ def teacher_columns(prepared: PreparedSet, tasks: Iterable[Task]) -> dict[str, n
                 f"Received: soft=True, shape {found} where {shape} is needed"
             )
         columns[task.name] = np.asarray(prepared.soft[task.name], "float32")
+    for name, column in prepared.soft.items():
+        if name.startswith(LAYER):
+            columns[name] = np.asarray(column, "float32")
+    for name in list(columns):
+        twin = prepared.soft.get(mirrored_column(name))
+        if twin is not None and not name.endswith(MIRRORED):
+            columns[mirrored_column(name)] = np.asarray(twin, "float32")
     return columns
+
+
+def of_seen_pictures(taught: Mapping, mirrored=None) -> dict:
+    """A teacher's outputs without their mirrored twins, which stand in where a picture is mirrored.
+
+    Args:
+        taught: by name columns of a batch, with twins under `mirrored_column` or without.
+        mirrored: function of a column and its twin to what holds of the pictures as they are
+            seen; None where no picture is mirrored.
+    """
+    seen = {}
+    for name, column in taught.items():
+        if not name.endswith(MIRRORED):
+            twin = taught.get(mirrored_column(name))
+            seen[name] = column if twin is None or mirrored is None else mirrored(column, twin)
+    return seen
+
+
+def layer_column(name: str) -> str:
+    """Under what name a teacher's layer stands among its outputs."""
+    return LAYER + name
+
+
+def mirrored_column(name: str) -> str:
+    """Under what name stands what a teacher says of the mirrored pictures."""
+    return name + MIRRORED
 
 
 def composition(sets: Mapping[str, object], per_batch: Mapping[str, int]) -> dict[str, int]:

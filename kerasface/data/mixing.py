@@ -8,6 +8,7 @@ unbroken run would have seen, at no cost and without a saved iterator.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import tensorflow as tf
@@ -18,6 +19,7 @@ from kerasface.data.batches import (
     check_pictures,
     composition,
     label_trust,
+    of_seen_pictures,
     task_columns,
     teacher_columns,
 )
@@ -130,17 +132,25 @@ def finished(images, labels, masks, tasks, augmentation, seed):
         seed: `(2,)` int for the augmentation.
 
     Returns:
-        `(images, labels, sample_weight)`; points, the teacher's too, move with the pictures.
+        `(images, labels, sample_weight)`; points, the teacher's too, move with the pictures, and
+        where it was asked of mirrored pictures too, its answers are those of the picture's side.
     """
     weights = {task.name: _weights(masks[task.name], task.alpha) for task in tasks}
+    teacher = labels.get(TEACHER)
+    if teacher is not None:
+        choose = None
+        if augmentation is not None:
+            mirrored = augmentation.mirrored(tf.shape(images)[0], seed)
+            choose = partial(_chosen, mirrored)
+        teacher = of_seen_pictures(teacher, choose)
+        labels = {**labels, TEACHER: teacher}
     if augmentation is None:
         return images, labels, weights
-    teacher = labels.get(TEACHER)
     points = {}
     for task in tasks:
         if task.kind == "landmarks":
             points[task.name] = (labels[task.name], task.mirror)
-            if teacher is not None:
+            if teacher is not None and task.name in teacher:
                 taught = tf.reshape(teacher[task.name], (-1, *task.label_shape))
                 points[TEACHER + task.name] = (taught, task.mirror)
     images, moved = augmentation(images, points, seed)
@@ -149,10 +159,16 @@ def finished(images, labels, masks, tasks, augmentation, seed):
         flat = {
             task.name: tf.reshape(moved[TEACHER + task.name], (-1, task.output_size))
             for task in tasks
-            if task.kind == "landmarks"
+            if TEACHER + task.name in moved
         }
         labels[TEACHER] = {**teacher, **flat}
     return images, labels, weights
+
+
+def _chosen(mirrored, column, twin):
+    """Rows of the column, or of its twin where the picture is mirrored."""
+    shape = tf.concat([tf.shape(mirrored), tf.ones([tf.rank(column) - 1], tf.int32)], 0)
+    return tf.where(tf.reshape(mirrored, shape), twin, column)
 
 
 def concatenated(parts):

@@ -7,6 +7,7 @@ from kerasface.losses.known_identity_triplet import KnownIdentityTripletLoss
 from kerasface.losses.label_distribution import LabelDistributionLoss
 from kerasface.losses.scaled_error import ScaledAbsoluteError
 from kerasface.losses.soft_targets import SoftTargetCrossentropy
+from kerasface.losses.squared_distance import SquaredDistance
 from kerasface.losses.triplet_hard import TripletHardLoss
 from kerasface.losses.triplet_semi_hard import TripletSemiHardLoss
 
@@ -18,6 +19,7 @@ __all__ = [
     "LabelDistributionLoss",
     "ScaledAbsoluteError",
     "SoftTargetCrossentropy",
+    "SquaredDistance",
     "TripletHardLoss",
     "TripletSemiHardLoss",
 ]

@@ -5,6 +5,7 @@ import kerasface.losses
 import kerasface.metrics  # noqa: F401
 from kerasface.models.embedding_fusion import EmbeddingFusion
 from kerasface.models.face_model import FaceModel
+from kerasface.models.hidden_layers import up_to_hidden, with_hidden
 from kerasface.models.linear_fusion import ConcatFusion, PcaFusion
 from kerasface.models.resnet18 import resnet18
 from kerasface.models.resnet50 import resnet50
@@ -22,5 +23,7 @@ __all__ = [
     "resnet18",
     "resnet50",
     "small_resnet",
+    "up_to_hidden",
     "vgg16",
+    "with_hidden",
 ]

@@ -98,12 +98,19 @@ class FaceModel(PartialLabelsModel):
         self.heads.build(features)
         self.built = True
 
-    def trunk_features(self, images, training=False):
-        """Features `(batch, dim)` of images `(batch, height, width, channels)`, before `shared`."""
+    def trunk_input(self, images, training=False):
+        """What the trunk is given for images `(batch, height, width, channels)`."""
         if self.augmentation is not None:
             images = self.augmentation(images, training=training)
-        features = self.trunk(self.rescale(images), training=training)
+        return self.rescale(images)
+
+    def pooled(self, features):
+        """The trunk's features as `(batch, dim)`; maps are averaged."""
         return self.pool(features) if len(features.shape) == 4 else features
+
+    def trunk_features(self, images, training=False):
+        """Features `(batch, dim)` of images `(batch, height, width, channels)`, before `shared`."""
+        return self.pooled(self.trunk(self.trunk_input(images, training), training=training))
 
     def features(self, images, training=False):
         """What the heads read, `(batch, dim)`, of images `(batch, height, width, channels)`."""
@@ -111,7 +118,10 @@ class FaceModel(PartialLabelsModel):
         return features if self.shared is None else self.shared.project(features)
 
     def call(self, images, training=False, fork=None):
-        features = self.trunk_features(images, training=training)
+        return self.answers(self.trunk_features(images, training=training), training, fork)
+
+    def answers(self, features, training=False, fork=None):
+        """The outputs by task name, of the trunk's features `(batch, dim)`."""
         fork = self.shared if fork is None else fork
         return self.heads(features if fork is None else fork(features), training=training)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import keras
 from keras import layers
 
+Margins = tuple[tuple[int, int], tuple[int, int]]
 GROUPS = ((3, 64), (4, 128), (6, 256), (3, 512))
 EXPANSION = 4
 
@@ -15,6 +16,9 @@ def resnet50(
     input_shape: tuple[int, int, int] = (48, 48, 3),
     divisor: int = 1,
     small_input: bool = True,
+    stem_stride: int = 1,
+    input_normalization: bool = False,
+    margins: Margins | None = None,
     dropout: float = 0.0,
     normalization: Callable[[], keras.layers.Layer] = layers.BatchNormalization,
     name: str = "resnet50",
@@ -27,13 +31,18 @@ def resnet50(
             0.4 million).
         small_input: a 3 x 3 stem of stride 1 without pooling, for faces of about 32 to 64
             pixels. False is the paper's stem (7 x 7 of stride 2, then pooling).
+        stem_stride: stride of that small stem, 1 or 2: 2 costs a quarter.
+        input_normalization: batch normalisation right after the input instead of the subtraction
+            of a mean, default False.
+        margins: `((top, bottom), (left, right))` pixels cut off the picture first, default none.
         dropout: share of pooled features dropped in training, default 0.
         normalization: makes each normalisation layer.
         name: the model's name.
 
     Returns:
         A functional model, images `(batch, height, width, channels)` around -1..1 to features
-        `(batch, 2048 / divisor)`.
+        `(batch, 2048 / divisor)`. Its layers `group1` to `group4` are the outputs of the groups
+        of blocks, `features` is the pooled one.
 
     Raises:
         ValueError: another divisor.
@@ -50,11 +59,15 @@ def resnet50(
         x = normalization()(x)
         return layers.ReLU()(x) if activate else x
 
-    image = keras.Input(input_shape, name="image")
+    image = x = keras.Input(input_shape, name="image")
+    if margins is not None:
+        x = layers.Cropping2D(margins)(x)
+    if input_normalization:
+        x = normalization()(x)
     if small_input:
-        x = convolve(image, 64 // divisor, 3)
+        x = convolve(x, 64 // divisor, 3, stride=stem_stride)
     else:
-        x = convolve(image, 64 // divisor, 7, stride=2)
+        x = convolve(x, 64 // divisor, 7, stride=2)
         x = layers.MaxPooling2D(3, 2, padding="same")(x)
     for group, (count, filters) in enumerate(GROUPS):
         width = filters // divisor
@@ -66,7 +79,8 @@ def resnet50(
             x = convolve(x, width, 1)
             x = convolve(x, width, 3, stride)
             x = convolve(x, width * EXPANSION, 1, activate=False)
-            x = layers.ReLU()(layers.Add()([x, shortcut]))
+            last = f"group{group + 1}" if block == count - 1 else None
+            x = layers.ReLU(name=last)(layers.Add()([x, shortcut]))
     x = layers.GlobalAveragePooling2D(name="features")(x)
     if dropout:
         x = layers.Dropout(dropout)(x)

@@ -13,6 +13,7 @@ def small_resnet(
     widths: Sequence[int] = (64, 128, 224),
     blocks: Sequence[int] = (1, 1, 2),
     stem: int = 32,
+    margins: tuple[tuple[int, int], tuple[int, int]] | None = None,
     dropout: float = 0.0,
     normalization: Callable[[], keras.layers.Layer] = layers.BatchNormalization,
     name: str = "small_resnet",
@@ -28,6 +29,7 @@ def small_resnet(
         widths: channels of each group.
         blocks: residual blocks of each group.
         stem: channels of the stem.
+        margins: `((top, bottom), (left, right))` pixels cut off the picture first, default none.
         dropout: share of pooled features dropped in training, default 0.
         normalization: makes each normalisation layer. A layer with the variables of
             `keras.layers.BatchNormalization` keeps weights interchangeable.
@@ -35,7 +37,8 @@ def small_resnet(
 
     Returns:
         A functional model, images `(batch, height, width, channels)` around -1..1 to pooled
-        features `(batch, widths[-1])`.
+        features `(batch, widths[-1])`. Its layers `group1`, ... are the outputs of the groups of
+        blocks, `features` is the pooled one.
 
     Raises:
         ValueError: `widths` and `blocks` differ in length.
@@ -55,8 +58,10 @@ def small_resnet(
         x = normalization()(x)
         return layers.ReLU()(x) if activate else x
 
-    image = keras.Input(input_shape, name="image")
-    x = convolve(image, stem, 3, stride=2)
+    image = x = keras.Input(input_shape, name="image")
+    if margins is not None:
+        x = layers.Cropping2D(margins)(x)
+    x = convolve(x, stem, 3, stride=2)
     for group, (width, count) in enumerate(zip(widths, blocks, strict=True)):
         for block in range(count):
             stride = 2 if group and not block else 1
@@ -65,7 +70,8 @@ def small_resnet(
                 shortcut = convolve(x, width, 1, stride, activate=False)
             x = convolve(x, width, 3, stride)
             x = convolve(x, width, 3, activate=False)
-            x = layers.ReLU()(layers.Add()([x, shortcut]))
+            last = f"group{group + 1}" if block == count - 1 else None
+            x = layers.ReLU(name=last)(layers.Add()([x, shortcut]))
     x = layers.GlobalAveragePooling2D(name="features")(x)
     if dropout:
         x = layers.Dropout(dropout)(x)

@@ -32,7 +32,8 @@ def vgg16(
 
     Returns:
         A functional model, images `(batch, height, width, channels)` around -1..1 to features
-        `(batch, 512 * width)`.
+        `(batch, 512 * width)`. Its layers `group1` to `group5` are the outputs of the groups of
+        convolutions, `features` is the pooled one.
 
     Raises:
         ValueError: the width leaves no channel or the image is too small.
@@ -51,9 +52,10 @@ def vgg16(
     for group, (count, filters) in enumerate(GROUPS):
         if group:
             x = layers.MaxPooling2D()(x)
-        for _ in range(count):
+        for place in range(count):
             x = layers.Conv2D(int(filters * width), 3, padding="same", use_bias=False)(x)
-            x = layers.ReLU()(normalization()(x))
+            last = f"group{group + 1}" if place == count - 1 else None
+            x = layers.ReLU(name=last)(normalization()(x))
     x = layers.GlobalAveragePooling2D(name="features")(x)
     if dropout:
         x = layers.Dropout(dropout)(x)

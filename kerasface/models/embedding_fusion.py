@@ -141,7 +141,7 @@ class EmbeddingFusion(keras.Model):
         )
 
     def standardize(self, mean: np.ndarray, scale: np.ndarray) -> None:
-        """Sets mean and scale, each `(total,)`, as `embedding_statistics` gives them.
+        """Sets mean and scale, each `(total,)`: of each number, one scale a source.
 
         Raises:
             ValueError: another length, a number that is not finite, or a scale of 0 or less.

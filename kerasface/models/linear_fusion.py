@@ -14,8 +14,8 @@ class PcaFusion:
     Args:
         sizes: length of each source's embedding, by name, in the order of the columns.
         size: components.
-        mean: `(total,)`, as `embedding_statistics` gives it.
-        scale: `(total,)`.
+        mean: `(total,)`, of each number.
+        scale: `(total,)`, one value a source.
 
     Raises:
         ImportError: scikit-learn is not installed.

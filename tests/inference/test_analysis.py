@@ -21,7 +21,9 @@ def test_answers_are_those_of_the_model(model, picture):
     outputs = model(crop_face(picture)[None], training=False)
     for name in ("expression", "age", "landmarks5"):
         [expected] = model.task(name).decode(np.asarray(outputs[name]))
-        _assert_alike(record["faces"][0]["answers"][name], expected)
+        answer = record["faces"][0]["answers"][name]
+        answer.pop("picture_points", None)
+        _assert_alike(answer, expected)
 
 
 def test_record_is_plain_json(model, photo, two_faces):

@@ -17,13 +17,24 @@ from pathlib import Path
 import numpy as np
 
 from recipes.face_zoo.evaluate import headline
+from recipes.face_zoo.train import faces_seen
 
 HERE = Path(__file__).parent
 # Measured once on these splits: 48 x 48, flip and crop, momentum with a cosine.
 PLAIN = (0.672, 5.25, 0.932, 0.834)
 LOWER_IS_BETTER = "MAE"
 # What must be alike for the comparison to say something about the teacher alone.
-EQUAL = ("spec", "per_batch", "epochs", "steps_per_epoch", "rate", "decay", "augmentation", "small")
+EQUAL = (
+    "spec",
+    "per_batch",
+    "epochs",
+    "steps_per_epoch",
+    "rate",
+    "decay",
+    "augmentation",
+    "small",
+    "settled",
+)
 
 
 def read_runs(folders: list[Path]) -> dict:
@@ -106,9 +117,8 @@ def main(arguments=None) -> None:
     options = parser.parse_args(arguments)
     alone, distilled = read_runs(options.alone), read_runs(options.distilled)
     check_equal(alone, distilled)
-    config = alone[0]["config"]
     results = {
-        "images": config["epochs"] * config["steps_per_epoch"] * sum(config["per_batch"].values()),
+        "images": faces_seen(alone[0]["config"]),
         "alone": summary(alone),
         "distilled": summary(distilled),
         "teacher": summary(read_runs(options.teacher)),

@@ -19,7 +19,7 @@ from kerasface.zoo import publish
 from kerasface.zoo.exporting import EXPORTS
 from kerasface.zoo.locate import CHECKOUT
 from recipes.face_zoo.exports import PREPARED, export_arguments
-from recipes.face_zoo.train import finished
+from recipes.face_zoo.train import faces_seen, finished
 
 LICENCES = {
     "code": "Apache-2.0",
@@ -90,7 +90,7 @@ def main(arguments=None) -> None:
         parser.error(f"{options.run} was evaluated without temperatures: run evaluate again")
     exports = EXPORTS_OF[options.name] if options.exports is None else options.exports
     config = json.loads((options.run / "config.json").read_text())["config"]
-    images = config["epochs"] * config["steps_per_epoch"] * sum(config["per_batch"].values())
+    images = faces_seen(config)
     taught = "without a teacher"
     if config["teacher"] != "none":
         taught = f"distilled from the run {Path(config['teacher']).name}"

@@ -8,7 +8,8 @@ without its adversary, and soft-target distillation (Hinton et al. 2015) over ev
     python -m recipes.face_zoo.train student --teacher runs/teacher
     python -m recipes.face_zoo.train student --teacher none --run runs/student-alone
 
-Each can be stopped and goes on with the same command. `--smoke` runs on synthetic faces in seconds.
+and `recipes.face_zoo.settle` for the last steps, on plain faces. Each can be stopped and goes on
+with the same command. `--smoke` runs on synthetic faces in seconds.
 TensorBoard: `tensorboard --logdir runs`.
 """
 
@@ -104,6 +105,12 @@ def finished(run: Path) -> FaceModel:
     model = FaceModel.from_spec(config["spec"])
     model.set_weights(trained.get_weights())
     return model
+
+
+def faces_seen(config: dict) -> int:
+    """Number of faces in all batches of a run with these settings, of the run it settled too."""
+    epochs = config["epochs"] + config.get("settled", {}).get("trained_epochs", 0)
+    return epochs * config["steps_per_epoch"] * sum(config["per_batch"].values())
 
 
 def teach(run: Path, train: dict[str, PreparedSet]) -> dict[str, PreparedSet]:

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from recipes.face_zoo import evaluate, train
+from recipes.face_zoo import evaluate, settle, train
 from recipes.face_zoo.sets import TASKS, smoke_sets
 
 
@@ -55,6 +55,19 @@ def test_teacher_student_and_scores(tmp_path):
     keras.config.set_dtype_policy("float32")
     for then, now in zip(weights, train.finished(student).get_weights(), strict=True):
         np.testing.assert_array_equal(then, now)
+
+    # The last steps on plain faces: a run of its own, from the weights of the one before.
+    settle.main([str(student), "--smoke", "--epochs", "1", "--teacher", str(teacher)])
+    keras.config.set_dtype_policy("float32")
+    settled = tmp_path / "student-settled"
+    [line] = (settled / "history.jsonl").read_text().splitlines()
+    assert json.loads(line)["race_soft_loss"] > 0
+    moved = train.finished(settled).get_weights()
+    largest = [np.abs(now - then).max() for then, now in zip(weights, moved, strict=True)]
+    assert 0 < max(largest) < 0.1 and np.isfinite(largest).all()
+    config = json.loads((settled / "config.json").read_text())["config"]
+    assert config["settled"]["augmentation"]["rotate"] == 0
+    assert train.faces_seen(config) == (2 + 1) * 2 * sum(train.PER_BATCH.values())
 
 
 def test_a_run_of_other_settings_is_refused(tmp_path):

@@ -19,7 +19,7 @@ def in_words(answer: dict) -> str:
     """
     if "label" in answer:
         confidence = answer.get("confidence")
-        return answer["label"] + (f" {confidence:.0%}".replace("%", " %") if confidence else "")
+        return (answer["label"] or "not sure") + (f" {confidence:.0%}".replace("%", " %") if confidence else "")
     if "value" in answer:
         text = f"{answer['value']:.0f} {answer.get('unit', '')}".strip()
         if "low" in answer:

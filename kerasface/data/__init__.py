@@ -49,6 +49,8 @@ _HOME = {
     "crop_box": "template",
     "crop_from_box": "template",
     "crop_from_points": "template",
+    "similarity": "alignment",
+    "face_alignment": "alignment",
     # procedural faces
     "synthetic_set": "synthetic",
     "split_identities": "synthetic",
@@ -61,12 +63,18 @@ _HOME = {
     # labels of a teacher
     "LabelRun": "label_shards",
     "LabelShards": "label_shards",
-    "ForeignShard": "label_shards",
+    "ForeignShard": "shard_folder",
+    "ShardedRun": "shard_folder",
+    "ShardFolder": "shard_folder",
     "DamagedShard": "parquet",
     "PseudoLabels": "pseudo_labels",
     "TaskLabels": "pseudo_labels",
     "read_labels": "pseudo_labels",
     "with_pseudo_labels": "pseudo_labels",
+    # embeddings of a network
+    "EmbeddingRun": "embedding_shards",
+    "Embeddings": "embedding_shards",
+    "read_embeddings": "embedding_shards",
 }
 
 __getattr__, __dir__, __all__ = lazy_names(__name__, _HOME)

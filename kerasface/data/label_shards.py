@@ -1,9 +1,7 @@
 """Pseudo-labels as Parquet shards in a folder: written by one run, each whole or not at all.
 
-A folder holds `about.json` (the run: data set, tasks, transforms, teacher, thresholds, input),
-`labels-00000-of-00003.parquet` and so on, and `unreadable-00000-of-00003.parquet` where pictures
-of that part could not be read. Shard `k` is of the input's rows from `k * rows_per_shard` on, so
-what a killed run finished stays, and the same run begun again writes only what is missing.
+The folder is as `kerasface.data.shard_folder` says; its `about.json` names data set, tasks,
+transforms, teacher, thresholds and input.
 
 A row of a label file is one label:
 
@@ -24,29 +22,19 @@ A row of a label file is one label:
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 
-from kerasface.data.parquet import DamagedShard, arrow, read_about, write_table
+from kerasface.data.parquet import arrow
+from kerasface.data.shard_folder import ShardedRun, ShardFolder
 from kerasface.tasks import Task, from_config
-
-RUN_FILE = "about.json"
-FORMAT = 1
-
-
-class ForeignShard(ValueError):
-    """Labels of another run where this one's should be; one line says what differs."""
 
 
 @dataclass(frozen=True)
-class LabelRun:
+class LabelRun(ShardedRun):
     """Everything that decides what the labels of a folder are.
 
     Args:
@@ -65,6 +53,8 @@ class LabelRun:
         ValueError: no rows, no rows a shard, or a threshold outside 0..1 or of another task.
     """
 
+    KIND: ClassVar[str] = "labels"
+
     dataset: str
     tasks: tuple[dict, ...]
     transforms: tuple[str, ...]
@@ -77,11 +67,7 @@ class LabelRun:
     version: str
 
     def __post_init__(self):
-        if self.rows < 1 or self.rows_per_shard < 1:
-            raise ValueError(
-                "there must be pictures, and one or more a shard. "
-                f"Received: rows={self.rows}, rows_per_shard={self.rows_per_shard}"
-            )
+        super().__post_init__()
         names = [config["name"] for config in self.tasks]
         for name, least in self.thresholds.items():
             if name not in names or not 0 <= least <= 1:
@@ -90,94 +76,19 @@ class LabelRun:
                     f"Received: {name}={least}"
                 )
 
-    @property
-    def shards(self) -> int:
-        """How many there are when all is done."""
-        return -(-self.rows // self.rows_per_shard)
-
-    @property
-    def digest(self) -> str:
-        """sha256 of all fields; every shard carries it."""
-        return hashlib.sha256(json.dumps(self.as_json(), sort_keys=True).encode()).hexdigest()
-
-    def as_json(self) -> dict:
-        """The fields as JSON holds them."""
-        return json.loads(json.dumps(asdict(self)))
-
-    def part(self, number: int) -> range:
-        """The input's rows of shard `number`."""
-        start = number * self.rows_per_shard
-        return range(start, min(start + self.rows_per_shard, self.rows))
-
-    def file(self, folder: Path, number: int, kind: str = "labels") -> Path:
-        """Path of shard `number`, `kind` being "labels" or "unreadable"."""
-        return folder / f"{kind}-{number:05d}-of-{self.shards:05d}.parquet"
-
-
-def read_run(folder: str | Path) -> LabelRun:
-    """The run that a folder of labels is of.
-
-    Raises:
-        DamagedShard: there is no `about.json`, or not one of ours.
-    """
-    path = Path(folder) / RUN_FILE
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        if content.pop("format") != FORMAT:
-            raise ValueError(f"format must be {FORMAT}")
-        for name in ("tasks", "transforms"):
-            content[name] = tuple(content[name])
-        run = LabelRun(**content)
-        for config in run.tasks:
+    @classmethod
+    def from_json(cls, content: dict) -> LabelRun:
+        """A run from what `as_json` gave; its tasks are seen to be such."""
+        lists = {name: tuple(content[name]) for name in ("tasks", "transforms")}
+        for config in lists["tasks"]:
             from_config(config)
-        return run
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DamagedShard(f"{path}: no description of labels ({error})") from None
+        return cls(**{**content, **lists})
 
 
-class LabelShards:
-    """The shards of one run in its folder.
+class LabelShards(ShardFolder):
+    """The shards of one run in its folder; see `ShardFolder` for its arguments and errors."""
 
-    Args:
-        folder: made if it is not there.
-        run: what is being labelled.
-
-    Raises:
-        ForeignShard: the folder holds another run's labels.
-        ImportError: pyarrow is not installed.
-    """
-
-    def __init__(self, folder: str | Path, run: LabelRun):
-        arrow()
-        self.folder, self.run = Path(folder), run
-        self.folder.mkdir(parents=True, exist_ok=True)
-        written = self.folder / RUN_FILE
-        if written.exists():
-            there, mine = read_run(self.folder).as_json(), run.as_json()
-            changed = [each.name for each in fields(run) if there[each.name] != mine[each.name]]
-            if changed:
-                raise ForeignShard(
-                    f"{self.folder} holds labels of another run; take another folder or remove "
-                    f"it. Received: different {', '.join(changed)}"
-                )
-        else:
-            unfinished = written.with_name(written.name + ".part")
-            content = json.dumps({"format": FORMAT, **run.as_json()}, indent=1)
-            unfinished.write_text(content + "\n", encoding="utf-8")
-            os.replace(unfinished, written)
-
-    def is_finished(self, number: int) -> bool:
-        """Whether a shard is there.
-
-        Raises:
-            DamagedShard: its file is cut short or not a label file.
-            ForeignShard: it was written by another run or is of another part.
-        """
-        path = self.run.file(self.folder, number)
-        if not path.exists():
-            return False
-        check_shard(path, self.run, number)
-        return True
+    run: LabelRun
 
     def write(
         self,
@@ -202,38 +113,8 @@ class LabelShards:
         Returns:
             How many labels were written.
         """
-        pa = arrow()
-        about = {"run": self.run.digest, "shard": number}
-        aside = self.run.file(self.folder, number, "unreadable")
-        if unreadable:
-            bad = sorted(unreadable)
-            table = pa.table(
-                {
-                    "image": [unreadable[row][0] for row in bad],
-                    "row": pa.array(bad, pa.int64()),
-                    "error": [unreadable[row][1] for row in bad],
-                }
-            )
-            write_table(table, aside, about)
-        else:
-            aside.unlink(missing_ok=True)  # of a try that was killed before its labels
-        table = label_table(self.run, rows, names, columns, lacking)
-        write_table(table, self.run.file(self.folder, number), about)
-        return table.num_rows
-
-
-def check_shard(path: Path, run: LabelRun, number: int) -> None:
-    """Sees that a file is shard `number` of a run.
-
-    Raises:
-        DamagedShard: it does not read.
-        ForeignShard: it is another run's, or another part.
-    """
-    about = read_about(path)
-    if (about.get("run"), about.get("shard")) != (run.digest, number):
-        raise ForeignShard(
-            f"{path} was written by another run or for another part; remove it or take another "
-            f"folder. Received: shard {about.get('shard')} of run {str(about.get('run'))[:12]}"
+        return self.write_tables(
+            number, label_table(self.run, rows, names, columns, lacking), unreadable
         )
 
 

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from kerasface.data.batches import label_trust, task_columns
-from kerasface.data.label_shards import LabelRun, check_shard, read_run
+from kerasface.data.label_shards import LabelRun
 from kerasface.data.parquet import DamagedShard, read_columns
 from kerasface.data.prepared import PreparedSet
+from kerasface.data.shard_folder import check_shard, read_unreadable
 from kerasface.tasks import SoftClassification, Task, from_config
 
 READ = ("image", "row", "task", "label", "soft", "confidence", "spread", "kept")
@@ -76,7 +77,7 @@ def read_labels(folder: str | Path, partial: bool = False) -> PseudoLabels:
         ImportError: pyarrow is not installed.
     """
     folder = Path(folder)
-    run = read_run(folder)
+    run = LabelRun.read(folder)
     tasks = {config["name"]: from_config(config) for config in run.tasks}
     parts: dict[str, list[TaskLabels]] = {name: [] for name in tasks}
     unreadable, missing = {}, []
@@ -88,11 +89,7 @@ def read_labels(folder: str | Path, partial: bool = False) -> PseudoLabels:
         check_shard(path, run, number)
         for name, labels in _shard_labels(path, run, number, tasks).items():
             parts[name].append(labels)
-        aside = run.file(folder, number, "unreadable")
-        if aside.exists():
-            check_shard(aside, run, number)
-            table = read_columns(aside, ["image", "error"])
-            unreadable |= dict(zip(*(each.to_pylist() for each in table.columns), strict=True))
+        unreadable |= read_unreadable(folder, run, number)
     if missing and not partial:
         raise ValueError(
             f"{folder}: labelling has not come to its end; run it again and it goes on. "

@@ -11,6 +11,7 @@ from keras import ops
 
 from kerasface.inference.analysis import GREY_WEIGHTS, wanted_tasks
 from kerasface.inference.answer_aggregation import LABELLED_KINDS, aggregate
+from kerasface.inference.portable_model import packed, unpacked
 from kerasface.inference.transforms import (
     DEFAULT_TRANSFORMS,
     PictureTransform,
@@ -29,7 +30,7 @@ class Labeller:
     The whole work is this callable, so it is the same wherever batches come from: a loop here,
     or workers elsewhere that each hold one. Pictures go through the teacher some at a time, all
     their transforms together, always in the same number (the last are filled up), so the teacher
-    is traced or compiled once.
+    is traced or compiled once. It can be pickled, with the teacher in it.
 
     Args:
         teacher: a Keras model on any backend with `.tasks`, images `(batch, height, width, 3)`
@@ -128,6 +129,13 @@ class Labeller:
                     f"Received: {broken.sum()} such of {len(images)} pictures"
                 )
         return columns
+
+    def __getstate__(self) -> dict:
+        return {**self.__dict__, "teacher": packed(self.teacher), "_networks": {}}
+
+    def __setstate__(self, state: dict) -> None:
+        self.__dict__.update(state)
+        self.teacher = unpacked(state["teacher"])
 
     def _check(self, images: np.ndarray) -> None:
         size = tuple(images.shape[1:3])

@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock, Timeout
 
 import kerasface
-from kerasface.data.label_shards import LabelRun, LabelShards
-from kerasface.data.parquet import read_about
+from kerasface.data.label_shards import LabelRun, LabelShards, label_table
 from kerasface.data.prepared import PreparedSet
-from kerasface.inference.label_sources import FileSource, SetSource
+from kerasface.inference.label_sources import PictureSource, ReadRows, SetSource
 from kerasface.inference.labeller import Labeller
-
-LOCK = ".lock"
-# Steps of the labeller between two reports of progress.
-STEPS = 8
+from kerasface.inference.shard_work import ShardWork, do_work
 
 
 @dataclass(frozen=True)
@@ -43,11 +37,13 @@ class LabellingReport:
 
 def label_images(
     labeller: Labeller,
-    source: PreparedSet | SetSource | FileSource,
+    source: PreparedSet | PictureSource,
     folder: str | Path,
     threshold: float | Mapping[str, float] | None = None,
     rows_per_shard: int = 4096,
     progress: Callable[[int], None] | None = None,
+    engine: str = "local",
+    workers: int | None = None,
 ) -> LabellingReport:
     """Labels every picture for the tasks it lacks, and writes the labels with their provenance.
 
@@ -58,12 +54,14 @@ def label_images(
 
     Args:
         labeller: the teacher with its transforms.
-        source: a prepared set, or files (`FileSource`).
+        source: a prepared set, files (`FileSource`), or any `PictureSource`.
         folder: where; made if it is not there.
         threshold: least confidence of a label that is `kept`, for all tasks or by task. All are
             written, so another threshold can be taken when they are read.
         rows_per_shard: pictures of a shard.
         progress: called with a number of pictures that are done, also of shards that were there.
+        engine: "local" or "ray", see `do_work`; with Ray a folder that all machines see.
+        workers: of Ray that hold a teacher each.
 
     Returns:
         A `LabellingReport`.
@@ -73,7 +71,7 @@ def label_images(
         DamagedShard: a file in it does not read.
         ValueError: names of pictures are not unique, pictures are of another size than the
             teacher's, its answers are not finite, or another process is writing there.
-        ImportError: pyarrow is not installed.
+        ImportError: pyarrow is not installed, or Ray where it is asked for.
 
     Example:
 
@@ -87,10 +85,11 @@ def label_images(
     """
     source = SetSource(source) if isinstance(source, PreparedSet) else source
     names = [task.name for task in labeller.tasks]
-    if len(set(source.names.tolist())) < len(source.names):
+    known = source.names
+    if known is not None and len(set(known.tolist())) < len(known):
         raise ValueError(
             "names of pictures must differ, labels are found again by them. "
-            f"Received: {len(source.names)} pictures of {source.dataset!r} with names twice"
+            f"Received: {len(known)} pictures of {source.dataset!r} with names twice"
         )
     if not isinstance(threshold, Mapping):
         threshold = {} if threshold is None else dict.fromkeys(names, threshold)
@@ -101,66 +100,17 @@ def label_images(
         teacher=labeller.name,
         teacher_sha256=labeller.sha256,
         source=source.digest(labeller.tasks),
-        rows=len(source.names),
+        rows=len(source),
         rows_per_shard=int(rows_per_shard),
         thresholds={name: float(least) for name, least in threshold.items()},
         version=kerasface.__version__,
     )
-    lacking = {task.name: source.lacking(task) for task in labeller.tasks}
-    progress = progress or (lambda pictures: None)
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(folder / LOCK, timeout=0):
-            shards = LabelShards(folder, run)
-            resumed = _fill(labeller, source, shards, lacking, progress)
-    except Timeout:
-        raise ValueError(f"another process is writing labels to {folder}") from None
-    return _report(shards, resumed)
-
-
-def _fill(labeller, source, shards: LabelShards, lacking: Mapping, progress) -> int:
-    """Writes the shards that are missing; returns how many were there."""
-    run, waiting = shards.run, []
-    wanted = np.any(list(lacking.values()), axis=0)
-    for number in range(run.shards):
-        if shards.is_finished(number):
-            progress(len(run.part(number)))
-        else:
-            waiting.append(number)
-
-    def read(number):
-        part = np.array(run.part(number))
-        return source.read(part[wanted[part]])
-
-    with ThreadPoolExecutor(1) as ahead:
-        upcoming = [ahead.submit(read, number) for number in waiting[:1]]
-        for place, number in enumerate(waiting):
-            found = upcoming.pop().result()
-            upcoming += [ahead.submit(read, each) for each in waiting[place + 1 : place + 2]]
-            columns, done = [], 0
-            step = labeller.pictures * STEPS
-            for start in range(0, max(len(found.rows), 1), step):
-                part = found.images[start : start + step]
-                columns.append(labeller(part))
-                done += len(part)
-                progress(len(part))
-            shards.write(
-                number,
-                found.rows,
-                source.names[found.rows],
-                {name: np.concatenate([each[name] for each in columns]) for name in columns[0]},
-                {name: each[found.rows] for name, each in lacking.items()},
-                found.unreadable,
-            )
-            progress(len(run.part(number)) - done)  # those that know all, or could not be read
-    return run.shards - len(waiting)
-
-
-def _report(shards: LabelShards, resumed: int) -> LabellingReport:
-    run, labels, unreadable = shards.run, 0, 0
-    for number in range(run.shards):
-        labels += read_about(run.file(shards.folder, number))["rows"]
-        aside = run.file(shards.folder, number, "unreadable")
-        unreadable += read_about(aside)["rows"] if aside.exists() else 0
+    shards = LabelShards(folder, run)
+    work = ShardWork(labeller, source, shards, _table, labeller.tasks)
+    resumed = do_work(work, engine, progress, workers)
+    labels, unreadable = shards.counts()
     return LabellingReport(run.rows, labels, run.shards, resumed, unreadable)
+
+
+def _table(run: LabelRun, found: ReadRows, columns: Mapping[str, np.ndarray]):
+    return label_table(run, found.rows, found.names, columns, found.lacking)

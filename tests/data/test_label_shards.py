@@ -10,9 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as parquet
 import pytest
 
-from kerasface.data.label_shards import ForeignShard, LabelShards, read_run
+from kerasface.data.label_shards import LabelRun, LabelShards
 from kerasface.data.parquet import DamagedShard, read_about
 from kerasface.data.pseudo_labels import read_labels
+from kerasface.data.shard_folder import ForeignShard
 from tests.data.label_files import TASKS, answers, run_of, write_labels
 
 SECOND = "labels-00001-of-00003.parquet"
@@ -23,7 +24,7 @@ def test_what_is_read_is_what_was_written(tmp_path):
     lacking = {task.name: chance.random(10) < 0.7 for task in TASKS}
     run = write_labels(tmp_path / "new" / "labels", lacking=lacking)
     labels = read_labels(tmp_path / "new" / "labels")
-    assert labels.run == run == read_run(tmp_path / "new" / "labels")
+    assert labels.run == run == LabelRun.read(tmp_path / "new" / "labels")
     assert len(labels) == sum(int(mask.sum()) for mask in lacking.values())
     for task in TASKS:
         found, mask = labels.tasks[task.name], lacking[task.name]
@@ -195,7 +196,7 @@ def test_a_description_with_a_field_too_many(tmp_path):
     about = json.loads((tmp_path / "about.json").read_text())
     (tmp_path / "about.json").write_text(json.dumps({**about, "extra": 1}))
     with pytest.raises(DamagedShard, match="about.json"):
-        read_run(tmp_path)
+        LabelRun.read(tmp_path)
     with pytest.raises(DamagedShard, match="about.json"):
         read_labels(tmp_path / "missing")
 

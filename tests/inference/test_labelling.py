@@ -9,9 +9,9 @@ from filelock import FileLock
 from PIL import Image
 
 import kerasface
-from kerasface.data.label_shards import ForeignShard
 from kerasface.data.parquet import DamagedShard
 from kerasface.data.pseudo_labels import read_labels
+from kerasface.data.shard_folder import ForeignShard
 from kerasface.data.synthetic import synthetic_set
 from kerasface.inference.label_sources import FileSource
 from kerasface.inference.labeller import Labeller

@@ -133,7 +133,7 @@ def test_face_at_the_border_is_mirrored_not_black():
 
 @pytest.mark.parametrize("cut", ["box", "points", "strip"])
 def test_large_crops_from_a_reduced_picture_are_nearly_the_same(cut, rng, monkeypatch):
-    """Smooth random fields of 2,100 pixels a side; reducing costs under two greys."""
+    """Random fields of up to 30 greys a crop's pixel: off by half a pixel, they differ by 5."""
     field = Image.fromarray(rng.integers(0, 256, (9, 9, 3), np.uint8))
     picture = np.asarray(field.resize((2100, 2100), Image.Resampling.BICUBIC))
     crop = {
@@ -145,7 +145,9 @@ def test_large_crops_from_a_reduced_picture_are_nearly_the_same(cut, rng, monkey
     monkeypatch.setattr(template, "_LARGE_CROP", 10**9)
     direct = crop()
     assert (reduced != direct).any(), "the picture was not reduced"
-    np.testing.assert_allclose(reduced.astype(int), direct.astype(int), atol=2)
+    difference = reduced.astype(int) - direct
+    assert abs(difference).mean() < 1 and abs(difference.mean()) < 0.1
+    assert abs(difference).max() <= 5
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,8 @@ def in_words(answer: dict) -> str:
     """
     if "label" in answer:
         confidence = answer.get("confidence")
-        return (answer["label"] or "not sure") + (f" {confidence:.0%}".replace("%", " %") if confidence else "")
+        label = answer["label"] or "not sure"
+        return f"{label} {confidence:.0%}".replace("%", " %") if confidence else label
     if "value" in answer:
         text = f"{answer['value']:.0f} {answer.get('unit', '')}".strip()
         if "low" in answer:

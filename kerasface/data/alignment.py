@@ -85,7 +85,7 @@ def face_alignment(points, template) -> np.ndarray:
         each[_MOUTH].mean(axis=0) - each[_EYES].mean(axis=0) for each in (points, template)
     )
     widen = max(1.0, math.hypot(*long) / math.hypot(*template_long) / scale)
-    linear = matrix[:, :2] * widen
+    linear = matrix[:, :2] * widen + 0.0  # no -0.0
     return np.column_stack([linear, points.mean(axis=0) - linear @ template.mean(axis=0)])
 
 

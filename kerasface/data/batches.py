@@ -88,9 +88,10 @@ def label_trust(prepared: PreparedSet, task: Task, mask: np.ndarray) -> np.ndarr
 def teacher_columns(prepared: PreparedSet, tasks: Iterable[Task]) -> dict[str, np.ndarray]:
     """A teacher's kept outputs by task name, `(rows, output_size)` float32.
 
-    Points move with the picture, a domain is no teacher's matter, and a teacher of classes has
-    no embedding: those tasks may have none and are then left out. Kept layers come along under `layer_column`, `(rows, ...)`, and what
-    was said of mirrored pictures under `mirrored_column`, where the set has it.
+    Points move with the picture, a domain is no teacher's matter, a teacher of classes has
+    no embedding: those tasks may have none and are then left out. Kept layers come along under
+    `layer_column`, `(rows, ...)`, and what was said of mirrored pictures under
+    `mirrored_column`, where the set has it.
 
     Raises:
         ValueError: outputs for a task are not in the set, or are of another size.
@@ -119,7 +120,7 @@ def teacher_columns(prepared: PreparedSet, tasks: Iterable[Task]) -> dict[str, n
 
 
 def of_seen_pictures(taught: Mapping, mirrored=None) -> dict:
-    """A teacher's outputs without their mirrored twins, which stand in where a picture is mirrored.
+    """A teacher's outputs, their mirrored twins in place of them where a picture is mirrored.
 
     Args:
         taught: by name columns of a batch, with twins under `mirrored_column` or without.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import hashlib
 from collections.abc import Callable
-from types import ModuleType
 from typing import Any
 
 import keras
@@ -137,12 +136,12 @@ def imagenet_source(
     Reference:
         Vielzeuf et al. (2019), table 1: the source Object-ImageNet.
     """
-    homes = [
-        module
-        for module in vars(keras.applications).values()
-        if isinstance(module, ModuleType) and callable(getattr(module, application, None))
-    ]
-    if not homes or not hasattr(homes[0], "preprocess_input"):
+    build = getattr(keras.applications, application, None)
+    home = None
+    if callable(build):
+        # A network's own module, public under the same name, has its preprocessing.
+        home = getattr(keras.applications, build.__module__.rpartition(".")[2], None)
+    if not hasattr(home, "preprocess_input"):
         names = [each for each in dir(keras.applications) if each[:1].isupper()]
         near = difflib.get_close_matches(application, names, cutoff=0.3) or sorted(names)[:NEAR]
         raise ValueError(
@@ -150,14 +149,14 @@ def imagenet_source(
             f"Received: application={application!r}"
         )
     try:
-        model = getattr(homes[0], application)(
+        model = build(
             include_top=False, pooling="avg", weights=weights, input_shape=(size, size, 3)
         )
     except Exception as error:  # Keras's own downloads raise bare exceptions
         line = (str(error).splitlines() or [type(error).__name__])[0]
         raise OSError(f"{application} with weights={weights!r} cannot be had: {line}") from None
     title = name or f"imagenet-{application}"
-    return Source(model, layer, homes[0].preprocess_input, title, batch_size)
+    return Source(model, layer, home.preprocess_input, title, batch_size)
 
 
 class _Cut(keras.Model):

@@ -91,9 +91,9 @@ def main(arguments=None) -> None:
     exports = EXPORTS_OF[options.name] if options.exports is None else options.exports
     config = json.loads((options.run / "config.json").read_text())["config"]
     images = faces_seen(config)
-    taught = "without a teacher"
+    taught = "trained without a teacher"
     if config["teacher"] != "none":
-        taught = f"distilled from the run {Path(config['teacher']).name}"
+        taught = f"distilled from a larger network, the run {Path(config['teacher']).name}"
     limits = [
         f"Trained for {images / 1e6:.2f} million faces in mixed bfloat16 on two processor cores; a "
         "longer training would do better."
@@ -102,7 +102,7 @@ def main(arguments=None) -> None:
         finished(options.run),
         options.name,
         options.version,
-        description=f"{DESCRIPTIONS[options.name]}; trained {taught}",
+        description=f"{DESCRIPTIONS[options.name]}; {taught}",
         licences=LICENCES,
         data=DATA,
         metrics=scores["metrics"],

@@ -135,7 +135,7 @@ def test_refusals(make, message):
 
 
 def test_the_table_names_what_it_makes():
-    assert sorted(TRUNKS) == ["resnet50", "small_resnet", "vgg16"]
+    assert sorted(TRUNKS) == ["resnet18", "resnet50", "small_resnet", "vgg16"]
     assert build_trunk("vgg16", width=0.125).name == "vgg16"
 
 

@@ -14,7 +14,10 @@ FACTS = {
     "licences": {"code": "Apache-2.0", "weights": "research / non-commercial, as | was the data"},
     "data": [{"name": "UTKFace", "terms": "research only", "labels": ["age"], "images": 10}],
     "crop": "eyes and mouth on the template",
-    "template": {"eyes": [0.5, 0.343], "points": [[0.3, 0.3], [0.7, 0.3]]},
+    "template": {
+        "eyes": [0.5, 0.343],
+        "points": [[0.3, 0.34], [0.7, 0.34], [0.5, 0.55], [0.35, 0.74], [0.65, 0.74]],
+    },
     "resize": "area",
     "recipe": "recipes/face_zoo/student.py",
     "commit": "0123456789" * 4,

@@ -97,7 +97,8 @@ class _Asked(keras.Model):
     """A teacher's outputs and layers under the names of their columns."""
 
     def __init__(self, ask, tasks, layers):
-        super().__init__()
+        # Named, as a name of the class's own would begin with a dash below, which scopes refuse.
+        super().__init__(name="asked")
         self.ask, self.names, self.layer_names = ask, tuple(tasks), tuple(layers)
         self.built = True  # the weights are the teacher's
 

@@ -22,14 +22,19 @@ _PARTS = (
     "zoo",
 )
 
-__all__ = ["__version__", *_PARTS]  # noqa: PLE0604 - names of sub-packages, imported when asked for
+# What most programs need, imported when it is asked for.
+_HOME = {"FaceAnalyzer": "apps"}
+
+__all__ = ["__version__", *_HOME, *_PARTS]  # noqa: PLE0604 - sub-packages, imported when asked for
 
 
 def __getattr__(name: str):
     if name in _PARTS:
         return import_module(f"{__name__}.{name}")
+    if name in _HOME:
+        return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_PARTS})
+    return sorted({*globals(), *_HOME, *_PARTS})

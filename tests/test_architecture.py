@@ -55,6 +55,7 @@ NO_KERAS_MODULES = (
     "kerasface.zoo.index",
     "kerasface.zoo.fetch",
     "kerasface.zoo.runtime_loading",
+    "kerasface.apps.face_analyzer",
     "kerasface.inference.analysis",
     "kerasface.inference.exporters",
     "kerasface.inference.runtimes",

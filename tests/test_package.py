@@ -43,6 +43,8 @@ def test_parts_are_reached_from_the_top():
     for name in ("data", "models", "tasks", "zoo", "apps"):
         assert getattr(kerasface, name).__name__ == f"kerasface.{name}"
         assert name in dir(kerasface)
+    assert kerasface.FaceAnalyzer is kerasface.apps.FaceAnalyzer
+    assert "FaceAnalyzer" in kerasface.__all__ and "FaceAnalyzer" in dir(kerasface)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         kerasface.nothing  # noqa: B018
 

@@ -1,10 +1,11 @@
-"""What people run: the command line, the demo, pictures with answers drawn in."""
+"""What people and programs call: the analyzer, the command line, the demo, drawn answers."""
 
 from __future__ import annotations
 
 from kerasface.lazy import lazy_names
 
 _HOME = {
+    "FaceAnalyzer": "face_analyzer",
     "annotate": "annotation",
     "in_words": "wording",
     "notes_of": "wording",

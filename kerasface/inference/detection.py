@@ -71,9 +71,9 @@ def find_faces(
     Args:
         image: `(height, width, 3)` uint8, RGB 0..255.
         detector: "mtcnn" (the `detect` extra); "haar" or "yunet:PATH" (the `opencv` extra);
-            "none" or None, for which the whole picture is the face; or a function of the image
-            that gives `Face` objects or dicts with `box` and, where known, `confidence` and
-            `points`.
+            "auto" (MTCNN where it is installed, else haar); "none" or None, for which the whole
+            picture is the face; or a function of the image that gives `Face` objects or dicts
+            with `box` and, where known, `confidence` and `points`.
         min_confidence: faces that the detector is less sure of are left out; one that gives no
             confidence is believed.
 

@@ -53,7 +53,7 @@ class _Opened:
 
 
 class FaceReader:
-    """Reads every face of pictures with one network; what `analyze` and `FaceAnalyzer` call.
+    """Reads every face of pictures with one network; `kerasface.FaceAnalyzer` also loads it.
 
     The rule for pictures in which the detector finds nothing: they have no faces, and nothing is
     made up; with `undetected="whole"` they are read whole as if they were the crop of a face, and
@@ -100,13 +100,12 @@ class FaceReader:
         undetected: str = "empty",
         min_confidence: float = MIN_CONFIDENCE,
     ):
-        if batch_size < 1:
-            raise ValueError(f"batch_size must be 1 or more. Received: batch_size={batch_size}")
         if undetected not in UNDETECTED:
             raise ValueError(
                 f"undetected is one of {', '.join(UNDETECTED)}. Received: undetected={undetected!r}"
             )
-        self.model, self.batch_size, self.undetected = model, int(batch_size), undetected
+        self.model, self.undetected = model, undetected
+        self.batch_size = _at_least_one(batch_size)
         self.tasks = wanted_tasks(model, tasks)
         self.thresholds = thresholds_of(self.tasks, threshold)
         self.detector, self.min_confidence = resolve_detector(detector), float(min_confidence)
@@ -120,7 +119,7 @@ class FaceReader:
         """The results of `stream` in a list."""
         return list(self.stream(images))
 
-    def stream(self, images: Any) -> Iterator[PictureResult]:
+    def stream(self, images: Any, batch_size: int | None = None) -> Iterator[PictureResult]:
         """Results one by one, in the pictures' order, so that any number needs little memory.
 
         No more is read ahead than fills one batch of faces.
@@ -129,18 +128,35 @@ class FaceReader:
             images: a picture (path, bytes, Pillow image, uint8 array `(height, width[, channels])`,
                 `NamedPicture`) or a folder; or an iterable of these; or a uint8 batch
                 `(n, height, width, channels)`.
+            batch_size: faces that are waited for, default the reader's own; with 1 each result
+                comes before the next picture is taken, as a camera wants it.
+
+        Raises:
+            ValueError: the batch size is below 1.
         """
+        batch_size = self.batch_size if batch_size is None else _at_least_one(batch_size)
+        return self._stream(images, batch_size)
+
+    def _stream(self, images: Any, batch_size: int) -> Iterator[PictureResult]:
         waiting: list[_Opened] = []
         faces = 0
         for source in each_picture(images):
             opened = self._open(source)
             waiting.append(opened)
             faces += len(opened.crops)
-            full = faces >= self.batch_size or len(waiting) >= MOST_WAITING * self.batch_size
+            full = faces >= batch_size or len(waiting) >= MOST_WAITING * batch_size
             if full or not faces:
                 yield from self._finished(waiting)
                 waiting, faces = [], 0
         yield from self._finished(waiting)
+
+    def picture(self, source: Any) -> np.ndarray:
+        """The pixels of one picture, `(height, width, 3)` uint8; see `as_picture`.
+
+        Raises:
+            ImageError: it does not decode; one line.
+        """
+        return as_picture(source)
 
     def warm_up(self, faces: int = 1) -> float:
         """Does once what the first call would wait for: tracing, compiling, the detector's start.
@@ -167,7 +183,7 @@ class FaceReader:
         """Decodes a picture, finds its faces and cuts them."""
         opened = _Opened({"image": name_of(source), "time": getattr(source, "time", None)})
         try:
-            image = as_picture(source)
+            image = self.picture(source)
             opened.result |= {"height": image.shape[0], "width": image.shape[1]}
             faces = find_faces(image, self.detector, self.min_confidence)
             opened.detected = self.detector is not None and bool(faces)
@@ -208,6 +224,12 @@ class FaceReader:
                 outputs = read_crops(self.model, batch)
             found += answers_of(outputs, self.tasks, self.temperatures, self.thresholds)
         return found
+
+
+def _at_least_one(batch_size: int) -> int:
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be 1 or more. Received: batch_size={batch_size}")
+    return int(batch_size)
 
 
 def _placed(answers: dict[str, Any], place: np.ndarray) -> dict[str, Any]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -12,9 +12,10 @@ import numpy as np
 from PIL import Image
 
 from kerasface.data.decode import MAX_PIXELS, ImageError, decode_image
+from kerasface.data.pixels import upright_pixels
 
-# What Pillow can hold and PNG cannot; everything else goes through the one safe decoder.
-_NOT_IN_PNG = ("CMYK", "YCbCr", "LAB", "HSV", "RGBX", "RGBa", "La")
+# A scheme of one letter is a drive.
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
 
 
@@ -55,6 +56,8 @@ def as_picture(source: Any) -> np.ndarray:
     if isinstance(source, NamedPicture):
         content = source.content
         return as_picture(content() if isinstance(content, Callable) else content)
+    if is_address(source):
+        raise ImageError(f"addresses are fetched by FaceAnalyzer(allow_urls=True): {source!r}")
     if isinstance(source, (str, os.PathLike)):
         return decode_image(source)
     if isinstance(source, (bytes, bytearray, memoryview)):
@@ -108,6 +111,11 @@ def picture_files(folder: str | os.PathLike) -> Iterator[str]:
             yield entry.path
 
 
+def is_address(source: Any) -> bool:
+    """Whether it is text such as `https://...`, whatever the scheme."""
+    return isinstance(source, str) and _ADDRESS.match(source) is not None
+
+
 def name_of(source: Any) -> str | None:
     """The path a picture came from, or None where it came as pixels or bytes."""
     if isinstance(source, NamedPicture):
@@ -121,15 +129,14 @@ def _from_pillow(image: Image.Image) -> np.ndarray:
             f"Pillow image: {image.width} x {image.height} pixels are more than "
             f"{MAX_PIXELS} allowed"
         )
-    if image.mode in _NOT_IN_PNG:
-        image = image.convert("RGB")
-    encoded = io.BytesIO()
     try:
-        image.save(encoded, "PNG", compress_level=0, exif=image.getexif())
-    except (OSError, ValueError) as error:
-        raise ImageError(f"Pillow image of mode {image.mode!r}: {error}") from None
-    content = encoded.getvalue()
-    return decode_image(content, max_bytes=len(content))
+        # One that was opened and not read yet is decoded here, and may be damaged in any way.
+        return upright_pixels(image, "RGB", "Pillow image")
+    except ImageError:
+        raise
+    except Exception as error:  # decoders raise a dozen types on hostile files
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise ImageError(f"Pillow image of mode {image.mode!r}: {reason}") from None
 
 
 def _from_array(array: np.ndarray) -> np.ndarray:

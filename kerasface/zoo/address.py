@@ -18,20 +18,26 @@ def is_loopback(url: str) -> bool:
         return False
 
 
-def check_address(url: str) -> str:
+def check_address(url: str, plain_http: bool = False) -> str:
     """The address itself, if it may be fetched.
 
+    Args:
+        url: the address.
+        plain_http: whether http may be used for others than loopback.
+
     Raises:
-        DownloadError: another scheme than https (http is for loopback only), a user name or a
-            password in it, or no host.
+        DownloadError: another scheme than https (or http, where it may be used), a user name or
+            a password in it, or no host.
     """
     try:
         parts = urlsplit(url)
         parts.port  # noqa: B018 - the property raises for a port that is no number
     except ValueError as error:
         raise DownloadError(f"no address: {error}. Received: {url!r}") from None
-    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(url)):
-        raise DownloadError(f"only https addresses are fetched. Received: {url!r}")
+    allowed = ("http", "https") if plain_http or is_loopback(url) else ("https",)
+    if parts.scheme not in allowed:
+        kinds = "http and https" if plain_http else "https"
+        raise DownloadError(f"only {kinds} addresses are fetched. Received: {url!r}")
     if not parts.hostname or not url.isprintable() or " " in url:
         raise DownloadError(f"no address of a file. Received: {url!r}")
     if parts.username is not None or parts.password is not None:
@@ -39,14 +45,19 @@ def check_address(url: str) -> str:
     return url
 
 
-def check_redirect(source: str, target: str) -> str:
+def check_redirect(source: str, target: str, plain_http: bool = False) -> str:
     """The address a server sends us on to, if we may follow.
+
+    Args:
+        source: the address that was asked.
+        target: where it sends us.
+        plain_http: as `check_address`; from https it is never left for http.
 
     Raises:
         DownloadError: as `check_address`, or it leads from elsewhere to this machine.
     """
     try:
-        check_address(target)
+        check_address(target, plain_http and urlsplit(source).scheme == "http")
     except DownloadError as error:
         raise DownloadError(f"{source} sends us on: {error}") from None
     if is_loopback(target) and not is_loopback(source):

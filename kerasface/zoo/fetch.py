@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import time
 import uuid
@@ -11,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 from urllib.parse import urljoin
 
 from kerasface.zoo.address import check_address, check_redirect, is_loopback
@@ -107,20 +109,57 @@ def download(
     check_address(url)
     if is_offline():
         raise OfflineError(f"KERASFACE_OFFLINE is set, and {target} would have to come from {url}")
-    need_client()
     patience = patience or Patience()
+
+    def attempt(deadline: float) -> str:
+        return _attempt(url, target, limit, size, sha256, patience, deadline, progress)
+
+    return _patiently(attempt, f"{url} to {target}", patience)
+
+
+def fetch_bytes(url: str, *, limit: int, patience: Patience | None = None) -> bytes:
+    """A file's content, for what is judged by its own form, such as a picture.
+
+    http and https only, also where a server sends us on, and from https never on to http. Whoever
+    names the address makes this machine ask it, one of its own network too.
+
+    Args:
+        url: http or https address.
+        limit: most bytes that are accepted.
+        patience: time limits and retries.
+
+    Raises:
+        OfflineError: `KERASFACE_OFFLINE` is set.
+        DownloadError: the address may not be fetched, or the server did not give the file.
+    """
+    check_address(url, plain_http=True)
+    if is_offline():
+        raise OfflineError(f"KERASFACE_OFFLINE is set. Received: {url}")
+    patience = patience or Patience()
+
+    def attempt(deadline: float) -> bytes:
+        content = io.BytesIO()
+        _stream(url, content, limit, None, patience, deadline, None, plain_http=True)
+        return content.getvalue()
+
+    return _patiently(attempt, url, patience)
+
+
+def _patiently(attempt: Callable[[float], Any], what: str, patience: Patience) -> Any:
+    """What `attempt`, called with the deadline, returns; tried again while there is patience."""
+    need_client()
     deadline = time.monotonic() + patience.whole
     pause = patience.pause
     for last in [False] * (patience.tries - 1) + [True]:
         try:
-            return _attempt(url, target, limit, size, sha256, patience, deadline, progress)
+            return attempt(deadline)
         except _Passing as error:
             if last or time.monotonic() + pause > deadline:
-                raise DownloadError(f"{url} to {target}: {error}") from None
+                raise DownloadError(f"{what}: {error}") from None
         except ZooError:
             raise
         except OSError as error:
-            raise DownloadError(f"{url} to {target}: {error}") from None
+            raise DownloadError(f"{what}: {error}") from None
         time.sleep(pause)
         pause *= 2
     raise AssertionError("unreachable: the last try returns or raises")
@@ -143,14 +182,14 @@ def _attempt(url, target, limit, size, sha256, patience, deadline, progress) -> 
     return received
 
 
-def _stream(url, file, limit, size, patience, deadline, progress) -> str:
+def _stream(url, file, limit, size, patience, deadline, progress, plain_http: bool = False) -> str:
     """Writes the answer's body and returns its sha256."""
     import requests
     import urllib3
 
     session = requests.Session()
     try:
-        response = _follow(session, url, patience)
+        response = _follow(session, url, patience, plain_http)
         declared = response.headers.get("Content-Length", "")
         if declared.isdecimal() and (int(declared) > limit or size not in (None, int(declared))):
             raise DownloadError(f"{url} has {declared} bytes, expected are {size or f'<= {limit}'}")
@@ -178,7 +217,7 @@ def _stream(url, file, limit, size, patience, deadline, progress) -> str:
         session.close()
 
 
-def _follow(session, url: str, patience: Patience):
+def _follow(session, url: str, patience: Patience, plain_http: bool):
     """The first answer that is no redirect, each step checked before it is asked for."""
     here = url
     for _ in range(MOST_REDIRECTS + 1):
@@ -197,7 +236,8 @@ def _follow(session, url: str, patience: Patience):
             },
         )
         if response.status_code in REDIRECTS:
-            here = check_redirect(here, urljoin(here, response.headers.get("Location", "")))
+            location = urljoin(here, response.headers.get("Location", ""))
+            here = check_redirect(here, location, plain_http)
             response.close()
             # A server may hang up without having said so; the next step is asked afresh.
             session.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from kerasface.zoo.names import inside
 from kerasface.zoo.probe import check_probe
 from kerasface.zoo.progress import bars
 from kerasface.zoo.schema import read_json
-from kerasface.zoo.weights import count_parameters
+from kerasface.zoo.weights import Holding, measure_weights
 
 if TYPE_CHECKING:
     from kerasface.inference import PublishedModel, RuntimeModel
@@ -37,8 +38,8 @@ def load(
     """Loads a published model: checked, built from our own code, and asked its probe.
 
     Nothing that was downloaded runs: sha256 first, then the network is built by
-    `PublishedModel.from_spec`, then the weights are read, then the answers to a stored input are
-    compared. Searched, in order: `KERASFACE_ZOO` (folder or address), the checkout, the
+    `PublishedModel.from_spec`, no larger than its weights file, then the weights are read, then
+    the answers to a stored input are compared. Searched, in order: `KERASFACE_ZOO` (folder or address), the checkout, the
     package, the cache under `KERASFACE_HOME`, the mirrors of the index. `KERASFACE_OFFLINE=1`
     forbids the network.
 
@@ -49,11 +50,12 @@ def load(
     Args:
         source: "student", "student@1.0.0", a path of an entry's folder, or its https address.
         runtime: "keras", "litert", "onnx" or "openvino"; each but the first needs its extra, or
-            only its own package (ai-edge-litert, onnxruntime, openvino).
+            only its own package (ai-edge-litert, onnxruntime, openvino). "auto": the first of
+            those three that the entry has a file for and that is installed, else Keras.
         precision: "float32", "float16" or "int8", for runtimes other than Keras; default the most
             precise of those the entry has for the runtime.
         threads: that work on one call, for runtimes other than Keras, at least 1; default
-            the cores this process may use, at most 4.
+            the cores this process may use, at most 4. Left to Keras where "auto" is Keras.
         sha256: of the entry's `manifest.json`. For an address: without it the server is
             believed on first use.
         check: whether to ask the probe (one pass of four pictures), default True.
@@ -78,6 +80,11 @@ def load(
         >>> model = load("student")  # doctest: +SKIP
         >>> model.analyze(["photo.jpg"])  # doctest: +SKIP
     """
+    if runtime == "auto":
+        from kerasface.zoo.runtime_loading import ready_runtime
+
+        runtime = ready_runtime(source, precision, sha256)
+        threads = None if runtime == "keras" else threads
     if runtime != "keras":
         from kerasface.zoo.runtime_loading import load_exported
 
@@ -118,15 +125,21 @@ def build(folder: Path, manifest: Manifest) -> PublishedModel:
         IntegrityError: a file is another one, or the weights do not fit the configuration.
         ManifestError: the configuration is none of ours, or not the manifest's.
     """
+    from kerasface.zoo.bounded_build import check_activations
+
     check_files(folder, manifest, (CONFIG, WEIGHTS))
     config, weights = inside(folder, CONFIG), inside(folder, WEIGHTS)
-    found = count_parameters(weights)
-    if found != manifest.parameters:
+    holding = measure_weights(weights)
+    if holding.parameters != manifest.parameters:
         raise IntegrityError(
-            f"{weights} holds {found} parameters, its manifest says {manifest.parameters}"
+            f"{weights} holds {holding.parameters} parameters, its manifest says "
+            f"{manifest.parameters}"
         )
-    model = from_config(read_json(config.read_bytes(), str(config)), str(config))
+    spec = read_json(config.read_bytes(), str(config))
+    _check_description(spec, manifest, str(config))
+    model = from_config(spec, str(config), holding)
     _check_promises(model, manifest, config)
+    check_activations(model.trunk, manifest.probe.count, str(config))
     try:
         model.load_weights(weights)
     except (ValueError, KeyError, TypeError, OSError) as error:
@@ -136,13 +149,21 @@ def build(folder: Path, manifest: Manifest) -> PublishedModel:
     return model
 
 
-def from_config(spec: Any, where: str) -> PublishedModel:
+def from_config(spec: Any, where: str, holding: Holding | None = None) -> PublishedModel:
     """Builds a model from a configuration that may be a stranger's.
 
+    Args:
+        spec: the configuration.
+        where: what errors call it.
+        holding: what the model's weights file holds; no more is built. None: a configuration of
+            one's own, of any size.
+
     Raises:
-        ManifestError: it is none of ours, or would make a trunk fetch or open weights.
+        ManifestError: it is none of ours, is larger than its weights, or would make a trunk fetch
+            or open weights.
     """
     from kerasface.inference.published_model import PublishedModel
+    from kerasface.zoo.bounded_build import within
 
     trunk = spec.get("trunk") if isinstance(spec, dict) else None
     config = trunk.get("config", {}) if isinstance(trunk, dict) else None
@@ -154,27 +175,51 @@ def from_config(spec: Any, where: str) -> PublishedModel:
             f"{where}: trunk.config.weights must be null. Received: {config['weights']!r}"
         )
     try:
-        return PublishedModel.from_spec(spec)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        with within(holding, where) if holding else nullcontext():
+            return PublishedModel.from_spec(spec)
+    except ManifestError:
+        raise
+    # Builders check little: what a stranger's values make them raise is theirs to choose.
+    except Exception as error:
         line = (str(error).splitlines() or [type(error).__name__])[0]
         raise ManifestError(f"{where} describes no model: {line}") from None
+
+
+def _check_description(spec: Any, manifest: Manifest, where: str) -> None:
+    """Tasks and input of a configuration are the manifest's; nothing is built for it.
+
+    What is not to be had here is left to `from_config`, which names it.
+    """
+    from kerasface.tasks import from_config as task_from_config
+
+    try:
+        size = spec["input"]
+        described = (
+            (size["height"], size["width"], size["channels"]),
+            _described([task_from_config(config) for config in spec["tasks"]]),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError):
+        return
+    promised = _size(manifest.input), _answers(manifest.tasks)
+    for what, wanted, got in zip(("input", "tasks"), promised, described, strict=True):
+        if wanted != got:
+            raise ManifestError(f"{where} has other {what} than its manifest: {got}, not {wanted}")
 
 
 def _check_promises(model: PublishedModel, manifest: Manifest, config: Path) -> None:
     """The model is the one the manifest speaks of: parameters, input, tasks."""
     promised = (manifest.parameters, _size(manifest.input), _answers(manifest.tasks))
-    size = model.get_spec()["input"]
-    built = (
-        model.count_params(),
-        (size["height"], size["width"], size["channels"]),
-        [
-            (task.name, task.kind, task.output_size, tuple(getattr(task, "classes", None) or ()))
-            for task in model.tasks
-        ],
-    )
+    built = (model.count_params(), model.trunk.input_shape[1:], _described(model.tasks))
     for what, wanted, got in zip(("parameters", "input", "tasks"), promised, built, strict=True):
         if wanted != got:
             raise ManifestError(f"{config} has other {what} than its manifest: {got}, not {wanted}")
+
+
+def _described(tasks) -> list[tuple[str, str, int, tuple[str, ...]]]:
+    return [
+        (task.name, task.kind, task.output_size, tuple(getattr(task, "classes", None) or ()))
+        for task in tasks
+    ]
 
 
 def _size(contract: InputContract) -> tuple[int, int, int]:

@@ -59,6 +59,37 @@ def load_exported(
     return model
 
 
+def ready_runtime(
+    source: str | os.PathLike, precision: str | None = None, sha256: str | None = None
+) -> str:
+    """What `runtime="auto"` stands for: the first of `RUNTIMES` that can be used, or "keras".
+
+    Args:
+        source: as `kerasface.zoo.load`; of an entry that is not here the manifest is fetched.
+        precision: that the runtime's file must have; with one, Keras is no answer.
+        sha256: of the manifest.
+
+    Raises:
+        UnknownExport: with a precision, the entry has no such file for a runtime that is here.
+        ZooError: as `kerasface.zoo.load`.
+    """
+    from kerasface.inference.runtimes import RUNTIMES, is_installed
+
+    manifest = read_manifest(locate(source, sha256=sha256, files=()))
+    has = {
+        export.runtime for export in manifest.exports or () if precision in (None, export.precision)
+    }
+    for runtime in RUNTIMES:
+        if runtime in has and is_installed(runtime):
+            return runtime
+    if precision is None:
+        return "keras"
+    raise UnknownExport(
+        f"{manifest.reference} has no {precision} file for a runtime that is installed; there are "
+        f"{', '.join(export.name for export in manifest.exports or ()) or 'none at all'}"
+    )
+
+
 def choose(manifest: Manifest, runtime: str, precision: str | None = None) -> ExportFact:
     """The record of an entry's file; without a precision of the most precise one.
 
@@ -129,7 +160,7 @@ def read_tasks(folder: Path, manifest: Manifest) -> list[Task]:
     spec = read_json(read_checked(folder, manifest, CONFIG), str(where))
     try:
         tasks = [from_config(config) for config in spec["tasks"]]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError) as error:
         line = (str(error).splitlines() or [type(error).__name__])[0]
         raise ManifestError(f"{where} describes no tasks: {line}") from None
     found = [

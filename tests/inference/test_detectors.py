@@ -9,6 +9,7 @@ from PIL import Image
 
 from kerasface.apps.demo import portrait
 from kerasface.data.template import POINTS
+from kerasface.inference import detectors
 from kerasface.inference.cropping import CropContract
 from kerasface.inference.detection import DetectionError, Face, find_faces
 from kerasface.inference.detectors import detector_named
@@ -66,6 +67,19 @@ def test_opencv_without_cascades_is_said(haar, monkeypatch):
     monkeypatch.delattr("cv2.CascadeClassifier")
     with pytest.raises(ImportError, match="needs OpenCV 4"):
         type(haar)()
+
+
+def test_auto_is_the_first_that_is_installed(monkeypatch):
+    present = {"cv2"}
+    monkeypatch.setattr(detectors, "find_spec", lambda name: name in present or None)
+    assert detectors.installed_detector() == "haar"
+    present |= {"mtcnn"}
+    assert detectors.installed_detector() == "haar"  # without TensorFlow it does not run
+    present |= {"tensorflow"}
+    assert detectors.installed_detector() == "mtcnn"
+    present.clear()
+    with pytest.raises(ImportError, match=r"`detect` extra.*`opencv` extra.*detector='none'"):
+        detector_named("auto")
 
 
 @pytest.mark.parametrize("name", ["yunet", "yunet:", "haar:file", "dlib", ""])

@@ -29,6 +29,7 @@ from kerasface.zoo.index import refresh
 from kerasface.zoo.loading import load
 from kerasface.zoo.manifest import parse
 from kerasface.zoo.probe import probe_input
+from kerasface.zoo.runtime_loading import ready_runtime
 from kerasface.zoo.schema import dump_json, read_json
 
 WRITERS = ("onnx", "tf2onnx", *(runtime.package for runtime in RUNTIMES.values()))
@@ -385,3 +386,14 @@ def test_the_usual_exports_are_ones_that_can_be():
     for name in EXPORTS:
         check_format(*name.split("-"))
         assert name.split("-")[0] in RUNTIMES
+
+
+def test_auto_takes_what_the_entry_has_and_this_machine_too(folder, entry, monkeypatch):
+    assert ready_runtime(folder) == "litert" and ready_runtime(entry) == "keras"
+    assert load(folder, runtime="auto", precision="int8").precision == "int8"
+    assert not hasattr(load(entry, runtime="auto", threads=1), "runtime")
+    for package, expected in (("ai_edge_litert", "onnx"), ("onnxruntime", "keras")):
+        monkeypatch.setitem(sys.modules, package, None)
+        assert ready_runtime(folder) == expected
+    with pytest.raises(UnknownExport, match="no int8 file for a runtime that is installed; there"):
+        ready_runtime(folder, "int8")

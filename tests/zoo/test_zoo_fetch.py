@@ -6,8 +6,9 @@ from hashlib import sha256
 
 import pytest
 
+from kerasface.zoo.address import check_address, check_redirect
 from kerasface.zoo.errors import DownloadError, IntegrityError, OfflineError
-from kerasface.zoo.fetch import Patience, download, is_offline
+from kerasface.zoo.fetch import Patience, download, fetch_bytes, is_offline
 
 BODY = bytes(range(256)) * 400
 DIGEST = sha256(BODY).hexdigest()
@@ -241,3 +242,36 @@ def test_nobody_there(file, target):
 def test_a_folder_that_cannot_be_written(file, tmp_path):
     with pytest.raises(DownloadError, match="No such file or directory"):
         get(file, tmp_path / "nowhere" / "file")
+
+
+def test_bytes_of_a_file(file):
+    file.rules["/file"] = [lambda handler, body: handler.answer(503, b"later")]
+    assert fetch_bytes(file.address, limit=len(BODY), patience=HASTE) == BODY
+    with pytest.raises(DownloadError, match="expected are <= 99"):
+        fetch_bytes(file.address, limit=99, patience=HASTE)
+
+
+@pytest.mark.parametrize("place", ["file:///etc/hosts", "ftp://127.0.0.1/file", "data:,x"])
+def test_bytes_are_never_got_by_another_way_than_http(file, place):
+    """Neither asked for nor sent on to."""
+    with pytest.raises(DownloadError, match="only http and https addresses are fetched"):
+        fetch_bytes(place, limit=9)
+    file.rules["/file"] = [lambda handler, body: handler.answer(302, b"", Location=place)]
+    with pytest.raises(DownloadError, match="sends us on: only https? .*addresses are fetched"):
+        fetch_bytes(file.address, limit=len(BODY), patience=HASTE)
+
+
+def test_http_is_for_pictures_and_never_follows_https():
+    assert check_address("http://example.org/a.jpg", plain_http=True)
+    assert check_redirect("http://a.org/x", "http://b.org/y", plain_http=True)
+    for source, plain in (("https://a.org/x", True), ("http://a.org/x", False)):
+        with pytest.raises(DownloadError, match="only https addresses"):
+            check_redirect(source, "http://b.org/y", plain)
+    with pytest.raises(DownloadError, match="to this machine itself"):
+        check_redirect("http://a.org/x", "http://127.0.0.1/y", plain_http=True)
+
+
+def test_bytes_offline(monkeypatch):
+    monkeypatch.setenv("KERASFACE_OFFLINE", "1")
+    with pytest.raises(OfflineError, match="KERASFACE_OFFLINE is set. Received: https"):
+        fetch_bytes("https://example.org/a.jpg", limit=9)

@@ -79,6 +79,7 @@ def main(arguments=None) -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("name", choices=DESCRIPTIONS)
     parser.add_argument("version")
+    parser.add_argument("--teacher", help="the entry of its teacher, such as teacher@1.0.0")
     parser.add_argument("--prepared", type=Path, default=PREPARED, help="for files of int8")
     parser.add_argument(
         "--exports", nargs="*", help=f"default for the student: {' '.join(EXPORTS)}"
@@ -93,10 +94,11 @@ def main(arguments=None) -> None:
     images = faces_seen(config)
     taught = "trained without a teacher"
     if config["teacher"] != "none":
-        taught = f"distilled from a larger network, the run {Path(config['teacher']).name}"
+        taught = f"distilled from {options.teacher or 'a larger network'}"
+    settled = ", the last of them plain crops" if config.get("settled") else ""
     limits = [
-        f"Trained for {images / 1e6:.2f} million faces in mixed bfloat16 on two processor cores; a "
-        "longer training would do better."
+        f"Trained for {images / 1e6:.2f} million faces{settled}, in mixed bfloat16 on two processor "
+        "cores: little for a network of its size."
     ]
     entry = publish(
         finished(options.run),

@@ -97,8 +97,8 @@ def main(arguments=None) -> None:
         taught = f"distilled from {options.teacher or 'a larger network'}"
     settled = ", the last of them plain crops" if config.get("settled") else ""
     limits = [
-        f"Trained for {images / 1e6:.2f} million faces{settled}, in mixed bfloat16 on two processor "
-        "cores: little for a network of its size."
+        f"Trained for {images / 1e6:.2f} million faces{settled}, in mixed bfloat16 on two "
+        "processor cores: little for a network of its size."
     ]
     entry = publish(
         finished(options.run),

@@ -74,6 +74,7 @@ setup(
             "pyarrow>=17",
             "pytest>=8",
             "pyyaml>=6",
+            "ray[data]>=2.50",
             "ruff>=0.9",
             "scikit-learn>=1.5",
             "setuptools>=70.1",  # builds the wheel that a test installs

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from kerasface import __version__
-from kerasface.apps.commands import analyze, evaluate, export, label, train, zoo
+from kerasface.apps.commands import analyze, embed, evaluate, export, label, train, zoo
 
 PROG = "kerasface"
 BAD_INPUT, INTERRUPTED = 2, 130
@@ -19,6 +19,7 @@ BAD_INPUT, INTERRUPTED = 2, 130
 COMMANDS = (
     analyze.add_analyze,
     label.add_label,
+    embed.add_embed,
     evaluate.add_evaluate,
     zoo.add_zoo,
     zoo.add_publish,

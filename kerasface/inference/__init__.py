@@ -43,6 +43,8 @@ _HOME = {
     "embed_images": "embedding",
     "EmbeddingReport": "embedding",
     "PictureSource": "label_sources",
+    "ParquetSource": "parquet_source",
+    "RecordSource": "record_source",
     "LabellingReport": "labelling",
 }
 

@@ -1,7 +1,7 @@
 """What is labelled or embedded: rows of a prepared set, or picture files that are crops of faces.
 
-A source is a table of pictures that is read in parts, from any process that it was sent to. Other
-sources are in `stored_sources`.
+A source is a table of pictures that is read in parts, from any process that it was sent to. Those
+of files that hold many pictures are in `parquet_source` and `record_source`.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 import numpy as np
 
@@ -18,7 +20,16 @@ def packed(model: keras.Model) -> Packed:
         model: a Keras model that `get_config` describes. Classes of your own in it must be
             registered, and importable where it is unpacked.
     """
-    return type(model), model.get_config(), model.get_weights()
+    return type(model), _plain(model.get_config()), model.get_weights()
+
+
+def _plain(value: Any) -> Any:
+    """Lists and dicts that Keras tracks, which cannot be unpickled, as Python's own."""
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple)) and not hasattr(value, "_fields"):
+        return (tuple if isinstance(value, tuple) else list)(_plain(each) for each in value)
+    return value
 
 
 def unpacked(parts: Packed) -> keras.Model:

@@ -85,6 +85,11 @@ class Source:
         scaled_by = getattr(preprocess, "__qualname__", type(preprocess).__name__)
         self.sha256 = hashlib.sha256(f"{weights} {layer} {scaled_by}".encode()).hexdigest()
 
+    @property
+    def input_size(self) -> tuple[int | None, int | None]:
+        """Height and width that pictures are brought to; None where any will do."""
+        return self._network.input_size
+
     def __call__(self, images: np.ndarray) -> np.ndarray:
         images = np.asarray(images)
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3:

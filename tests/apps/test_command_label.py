@@ -128,7 +128,10 @@ def test_nothing_readable_is_exit_code_2(tmp_path, capsys):
         (["{folder}", "--threshold", "mood=0.5"], "a threshold is a confidence"),
         (["{folder}", "--batch-size", "0"], "batch_size must be"),
         (["{folder}", "--rows-per-shard", "0"], "one or more a shard"),
-        (["{folder}", "--workers", "0"], "--workers must be"),
+        (["{folder}", "--threads", "0"], "--threads must be"),
+        (["{folder}", "--workers", "2"], "--workers is for --engine ray"),
+        (["{folder}", "--engine", "ray", "--workers", "0"], "--workers is for --engine ray"),
+        (["{folder}/notes.txt"], "is no prepared set (.npz), Parquet file"),
         (["{small}"], "takes uint8 pictures"),
     ],
 )

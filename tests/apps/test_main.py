@@ -10,7 +10,8 @@ from kerasface.apps.main import build_parser, main
 
 
 def test_every_command_has_help(capsys):
-    for words in ([], ["analyze"], ["label"], ["train"], ["zoo"], ["zoo", "list"], ["publish"]):
+    commands = (["analyze"], ["label"], ["embed"], ["train"], ["zoo"], ["zoo", "list"], ["publish"])
+    for words in ([], *commands):
         with pytest.raises(SystemExit) as stop:
             main([*words, "--help"])
         assert stop.value.code == 0

@@ -1,5 +1,6 @@
 """The labeller: a teacher asked under every transform in one compiled pass, and what it refuses."""
 
+import pickle
 from types import SimpleNamespace
 
 import keras
@@ -221,3 +222,11 @@ def test_answers_that_are_not_finite_are_an_error():
     model.set_weights(broken)
     with pytest.raises(ValueError, match="'age' are not finite.*Received: 3 such of 3 pictures"):
         Labeller(model)(pictures(3))
+
+
+def test_a_teacher_made_from_its_description_can_be_sent(model, rng):
+    """Keras wraps the lists of a description so that they cannot be unpickled."""
+    labeller = Labeller(model, "gender", ["plain"], batch_size=2)
+    images = rng.integers(0, 256, (2, 48, 48, 3), np.uint8)
+    sent = pickle.loads(pickle.dumps(labeller))
+    np.testing.assert_allclose(sent(images)["gender/soft"], labeller(images)["gender/soft"])

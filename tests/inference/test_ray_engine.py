@@ -11,6 +11,7 @@ import pyarrow.parquet as parquet
 import pytest
 from PIL import Image
 
+from kerasface.apps.main import main
 from kerasface.data.embedding_shards import read_embeddings
 from kerasface.data.pseudo_labels import read_labels
 from kerasface.data.synthetic import synthetic_set
@@ -19,6 +20,7 @@ from kerasface.inference.labeller import Labeller
 from kerasface.inference.labelling import label_images
 from kerasface.inference.shard_work import do_work
 from tests.inference.light_answers import Means, Noted, means_of, means_work, processes
+from tests.inference.picture_stores import write_parquet
 from tests.models.tiny import tiny_model
 
 PATIENCE = 600  # seconds until a busy machine counts as hung
@@ -103,3 +105,19 @@ def test_what_goes_wrong_in_a_worker_is_said_as_it_is(cluster, tmp_path):
         do_work(work, "ray")
     with pytest.raises(ValueError, match="cluster has 2 processors and 0 GPUs.*workers=9"):
         do_work(work, "ray", workers=9)
+
+
+@pytest.mark.slow
+def test_the_command_line_asks_ray(cluster, tmp_path, monkeypatch, capsys, model):
+    monkeypatch.setattr("kerasface.zoo.load", lambda name: model, raising=False)
+    write_parquet(tmp_path / "in")
+    words = ["embed", tmp_path / "in", "--rows-per-shard", 3, "--name-column", "who", "--out"]
+    found = []
+    for name, engine in (("here", ()), ("there", ("--engine", "ray", "--workers", 1))):
+        assert main(list(map(str, [*words, tmp_path / name, *engine]))) == 0
+        assert "6 embeddings of 7 pictures in 3 files (0 were" in capsys.readouterr().out
+        found.append(read_embeddings(tmp_path / name))
+    here, there = found
+    assert there.names.tolist() == here.names.tolist() and len(there) == 6
+    assert list(there.unreadable) == list(here.unreadable) == ["dan"]
+    np.testing.assert_allclose(there.values, here.values, atol=1e-5)

@@ -1,18 +1,19 @@
-"""`kerasface label`: a teacher labels a folder of faces or a prepared set, into Parquet shards."""
+"""`kerasface label`: a teacher labels faces in files or a prepared set, into Parquet shards."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import sys
-import zipfile
-from contextlib import contextmanager
 from pathlib import Path
 
-from kerasface.apps.commands.analyze import DEFAULT_MODEL, expand
-
-RECORDS = "about.json"  # in a folder of TFRecord files
-SHOWN = 5  # unreadable pictures that are named
+from kerasface.apps.commands.analyze import DEFAULT_MODEL
+from kerasface.apps.picture_inputs import (
+    add_input,
+    check_input,
+    progress_bar,
+    show_unreadable,
+    source_of,
+)
 
 
 def add_label(subparsers) -> None:
@@ -25,12 +26,7 @@ def add_label(subparsers) -> None:
         "Stopped at any moment, the same command goes on where it was.",
         epilog="Labels of race are made only where they are asked for: --tasks race.",
     )
-    parser.add_argument(
-        "input",
-        type=Path,
-        metavar="INPUT",
-        help="a folder of pictures, a prepared set (.npz), or a folder of its TFRecord files",
-    )
+    add_input(parser)
     parser.add_argument("--out", type=Path, required=True, help="folder of the label files")
     parser.add_argument(
         "--teacher",
@@ -52,25 +48,11 @@ def add_label(subparsers) -> None:
         metavar="LEAST",
         help="least confidence of labels that are kept: 0.8, or expression=0.9,age=0.5",
     )
-    parser.add_argument("--dataset", help="name of the data set; default: the folder's or set's")
-    parser.add_argument(
-        "--detector",
-        choices=("mtcnn", "none"),
-        default="none",
-        help="none: each picture is the crop of one face; mtcnn: the largest face counts "
-        "(default: %(default)s)",
-    )
     parser.add_argument(
         "--batch-size",
         type=int,
         default=384,
         help="pictures through the teacher at once, transforms counted (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--rows-per-shard", type=int, default=4096, help="pictures a file (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--workers", type=int, default=4, help="threads that decode (default: %(default)s)"
     )
     parser.set_defaults(run=run)
 
@@ -78,16 +60,11 @@ def add_label(subparsers) -> None:
 def run(options: argparse.Namespace) -> int:
     """Labels the input; 2 where none of its pictures could be read."""
     thresholds = parse_threshold(options.threshold)
-    if options.workers < 1:
-        raise ValueError(f"--workers must be 1 or more. Received: {options.workers}")
-    if not options.input.exists():
-        raise FileNotFoundError(f"no such file or folder: {options.input}")
-    paths = list(expand([str(options.input)])) if _holds_pictures(options.input) else None
+    check_input(options)
     from kerasface.apps.startup import quiet_start
-    from kerasface.data.parquet import arrow
 
-    arrow()  # its absence is said before a network is built
     with quiet_start():
+        from kerasface.data.template import SIZE
         from kerasface.inference.labeller import Labeller
         from kerasface.inference.labelling import label_images
         from kerasface.inference.transforms import DEFAULT_TRANSFORMS
@@ -100,17 +77,26 @@ def run(options: argparse.Namespace) -> int:
         options.batch_size,
         **known_as,
     )
-    source = _source(options, paths, labeller)
-    with _progress(len(source.names)) as advance:
+    source = source_of(options, labeller.input_size[0] or SIZE)
+    with progress_bar("labelling", len(source)) as advance:
         report = label_images(
-            labeller, source, options.out, thresholds, options.rows_per_shard, advance
+            labeller,
+            source,
+            options.out,
+            thresholds,
+            options.rows_per_shard,
+            advance,
+            options.engine,
+            options.workers,
         )
     print(
         f"{options.out}: {report.labels:,} labels of {report.pictures:,} pictures in "
         f"{report.shards} files ({report.resumed} were there), {report.unreadable} unreadable"
     )
     if report.unreadable:
-        _show_unreadable(options.out)
+        from kerasface.data.label_shards import LabelRun
+
+        show_unreadable(options.out, LabelRun, report.unreadable)
     return 0 if report.unreadable < report.pictures else 2
 
 
@@ -148,12 +134,12 @@ def load_teacher(teacher: str, config: Path | None):
         return zoo.load(teacher), {}
     from kerasface.zoo.entry import sha256_of
     from kerasface.zoo.loading import from_config
-    from kerasface.zoo.weights import count_parameters
+    from kerasface.zoo.weights import measure_weights
 
     weights = Path(teacher)
     sha256 = sha256_of(weights)
-    count_parameters(weights)  # refuses links and other surprises before anything opens them
-    model = from_config(json.loads(config.read_text(encoding="utf-8")), str(config))
+    holding = measure_weights(weights)  # refuses links and other surprises before it is opened
+    model = from_config(json.loads(config.read_text(encoding="utf-8")), str(config), holding)
     try:
         model.load_weights(weights)
     except (ValueError, KeyError, TypeError, OSError) as error:
@@ -162,78 +148,5 @@ def load_teacher(teacher: str, config: Path | None):
     return model, {"name": weights.name.removesuffix(".weights.h5"), "sha256": sha256}
 
 
-def _holds_pictures(path: Path) -> bool:
-    return path.is_dir() and not (path / RECORDS).is_file()
-
-
-def _source(options: argparse.Namespace, paths: list[str] | None, labeller):
-    """The rows of the input."""
-    from dataclasses import replace
-
-    from kerasface.data.template import SIZE
-    from kerasface.inference.label_sources import FileSource, SetSource
-
-    if paths is None:
-        prepared = _prepared(options.input)
-        return SetSource(replace(prepared, domain=options.dataset or prepared.domain))
-    return FileSource(
-        paths,
-        options.dataset or options.input.resolve().name,
-        root=options.input,
-        size=labeller.input_size[0] or SIZE,
-        detector=options.detector,
-        workers=options.workers,
-    )
-
-
-def _prepared(path: Path):
-    """A prepared set from its file or its folder of records.
-
-    Raises:
-        ValueError: it is neither.
-    """
-    if path.is_dir():
-        from kerasface.data.records import read_records
-
-        return read_records(path)
-    from kerasface.data.prepared import PreparedSet
-
-    try:
-        return PreparedSet.load(path)
-    except (ValueError, KeyError, TypeError, EOFError, OSError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path}: no prepared set ({str(error).splitlines()[0]})") from None
-
-
 def _words(text: str | None) -> list[str] | None:
     return [word.strip() for word in text.split(",") if word.strip()] if text else None
-
-
-def _show_unreadable(folder: Path) -> None:
-    from kerasface.data.pseudo_labels import read_labels
-
-    unreadable = read_labels(folder).unreadable
-    for name, error in list(unreadable.items())[:SHOWN]:
-        print(f"unreadable: {name}: {error}", file=sys.stderr)
-    if len(unreadable) > SHOWN:
-        print(f"and {len(unreadable) - SHOWN} more in unreadable-*.parquet", file=sys.stderr)
-
-
-@contextmanager
-def _progress(total: int):
-    """A bar on stderr where a person watches."""
-    if not sys.stderr.isatty():
-        yield lambda pictures: None
-        return
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (TextColumn("labelling"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("labelling", total=total)
-        yield lambda pictures: progress.advance(task, pictures)

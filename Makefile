@@ -6,6 +6,8 @@ PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,\
 VENV := .venv
 BIN := $(VENV)/bin
 PHOTO ?=
+# Workers of the tests; the tests of one file stay together, as they share models and processes.
+JOBS ?= auto
 
 .PHONY: demo test lint clean
 
@@ -13,7 +15,7 @@ demo: $(VENV)/.installed-demo
 	$(BIN)/python -m kerasface.apps.demo $(if $(PHOTO),"$(PHOTO)")
 
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --maxprocesses 4 --dist loadfile
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .

@@ -73,6 +73,7 @@ setup(
             "keras-hub>=0.25",
             "pyarrow>=17",
             "pytest>=8",
+            "pytest-xdist>=3.6",  # a file of tests a worker
             "pyyaml>=6",
             "ray[data]>=2.50",
             "ruff>=0.9",

@@ -53,8 +53,10 @@ class Landmarks(Task):
         known = {5: MIRROR_5, 68: MIRROR_68}
         order = known.get(self.points, ()) if mirror is None else mirror
         self.mirror = tuple(int(index) for index in order)
-        if sorted(self.mirror) != list(range(self.points)) or any(
-            self.mirror[index] != place for place, index in enumerate(self.mirror)
+        if (
+            len(self.mirror) != self.points
+            or sorted(self.mirror) != list(range(self.points))
+            or any(self.mirror[index] != place for place, index in enumerate(self.mirror))
         ):
             raise ValueError(
                 f"'{name}' needs the mirrored place of each of its {points} points. "

@@ -19,7 +19,7 @@ from kerasface.zoo.entry import NEEDED, is_sound, read_manifest
 from kerasface.zoo.errors import DownloadError, ManifestError, OfflineError, ZooError
 from kerasface.zoo.fetch import PART, Patience, download, need_client, part_of
 from kerasface.zoo.manifest import MANIFEST, MAX_MANIFEST_BYTES, FileFact, Manifest
-from kerasface.zoo.names import check_name, check_version, inside
+from kerasface.zoo.names import check_name, check_relative, check_version, inside
 from kerasface.zoo.schema import dump_json, read_json, record
 
 SHOWN_DIGITS = 16
@@ -112,6 +112,7 @@ def fetch_entry(
                 left.unlink()
         while wanted := _missing(folder, manifest_fact, files):
             for item, fact in wanted.items():
+                _unlink_links(folder, item)
                 target = inside(folder, item)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 _first_of(
@@ -136,11 +137,28 @@ def _watching(watch: Watch, name: str, total: int):
 
 def _missing(folder: Path, manifest_fact: FileFact, files) -> dict[str, FileFact]:
     """What has to be fetched next: the manifest, or else what it names."""
-    if not is_sound(inside(folder, MANIFEST), manifest_fact):
+    if not _is_there(folder, MANIFEST, manifest_fact):
         return {MANIFEST: manifest_fact}
     facts = read_manifest(folder).files
     names = facts if files is None else [name for name in files if name in facts]
-    return {name: facts[name] for name in names if not is_sound(inside(folder, name), facts[name])}
+    return {name: facts[name] for name in names if not _is_there(folder, name, facts[name])}
+
+
+def _is_there(folder: Path, name: str, fact: FileFact) -> bool:
+    return not _links(folder, name) and is_sound(inside(folder, name), fact)
+
+
+def _links(folder: Path, name: str) -> list[Path]:
+    """The symbolic links on the way to an entry's file, the outermost first."""
+    path = folder / check_relative(name)
+    steps = [path, *path.parents][: name.count("/") + 1]
+    return [step for step in reversed(steps) if step.is_symlink()]
+
+
+def _unlink_links(folder: Path, name: str) -> None:
+    """Clears the way to a file: nothing is ever written through a link to elsewhere."""
+    while links := _links(folder, name):
+        links[0].unlink()
 
 
 def fetch_address(

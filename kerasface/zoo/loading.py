@@ -39,9 +39,9 @@ def load(
 
     Nothing that was downloaded runs: sha256 first, then the network is built by
     `PublishedModel.from_spec`, no larger than its weights file, then the weights are read, then
-    the answers to a stored input are compared. Searched, in order: `KERASFACE_ZOO` (folder or address), the checkout, the
-    package, the cache under `KERASFACE_HOME`, the mirrors of the index. `KERASFACE_OFFLINE=1`
-    forbids the network.
+    the answers to a stored input are compared. Searched, in order: `KERASFACE_ZOO` (folder or
+    address), the checkout, the package, the cache under `KERASFACE_HOME`, the mirrors of the
+    index. `KERASFACE_OFFLINE=1` forbids the network.
 
     With another `runtime` neither Keras nor TensorFlow is imported: the entry's exported file is
     hashed, opened and asked the probe. `.tasks`, `.analyze` and calls with pixels are the same;

@@ -30,6 +30,7 @@ SCHEMA = "kerasface-entry/1"
 CONFIG, WEIGHTS, CARD, MANIFEST = "config.json", "model.weights.h5", "README.md", "manifest.json"
 # Limits on what a stranger's manifest can make us download.
 MAX_MANIFEST_BYTES = 2_000_000
+MAX_CONFIG_BYTES = 2_000_000
 MAX_FILE_BYTES = 2_000_000_000
 # These are shares of 1, never percentages: 66.8 for 0.668 is refused.
 SHARES = ("accuracy", "balanced accuracy", "macro F1", "coverage", "ECE")
@@ -201,6 +202,10 @@ def _check_together(manifest: Manifest) -> None:
     for needed in (CONFIG, WEIGHTS):
         if needed not in manifest.files:
             raise ManifestError(f"files.{needed} is missing")
+    if manifest.files[CONFIG].bytes > MAX_CONFIG_BYTES:
+        raise complain(
+            f"files.{CONFIG}.bytes", f"at most {MAX_CONFIG_BYTES}", manifest.files[CONFIG].bytes
+        )
     for rendered in {CARD, MANIFEST} & set(manifest.files):
         raise ManifestError(f"files.{rendered} must not be listed: it follows from the manifest")
     for figure in set(manifest.figures) - set(manifest.files):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -98,16 +99,21 @@ def _check_plain(name: str, dataset: h5py.Dataset) -> None:
         raise IntegrityError(f"{name} declares {declared} bytes and stores another number")
 
 
-def count_parameters(path: Path) -> int:
-    """Counts the numbers in a weights file, and refuses a file that is not plain.
+@dataclass(frozen=True)
+class Holding:
+    """What a weights file holds: so many numbers in so many arrays; no state of generators."""
+
+    parameters: int
+    arrays: int
+
+
+def measure_weights(path: Path) -> Holding:
+    """Counts numbers and arrays in a weights file, and refuses a file that is not plain.
 
     Needs no Keras. State of random generators is not counted, as in `model.count_params()`.
 
     Args:
         path: a `.weights.h5` whose sha256 has been checked.
-
-    Returns:
-        The number of parameters.
 
     Raises:
         IntegrityError: no HDF5, or links, external, virtual or compressed data inside: an
@@ -118,13 +124,19 @@ def count_parameters(path: Path) -> int:
 
     try:
         with h5py.File(path, "r") as file:
-            return sum(
+            sizes = [
                 math.prod(item.shape)
                 for name, item in _walk(file)
                 if isinstance(item, h5py.Dataset) and RANDOM_STATE not in name.split("/")
-            )
+            ]
     except IntegrityError as error:
         raise IntegrityError(f"{os.fspath(path)}: {error}") from None
     except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
         line = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise IntegrityError(f"{os.fspath(path)} is no readable HDF5: {line}") from None
+    return Holding(sum(sizes), len(sizes))
+
+
+def count_parameters(path: Path) -> int:
+    """The number of parameters in a weights file; raises as `measure_weights`."""
+    return measure_weights(path).parameters

@@ -46,6 +46,31 @@ def test_pillow_image_is_turned_upright():
     assert as_picture(turned).shape == (8, 4, 3)
 
 
+def jpeg_cut_short(size):
+    return encoded(Image.effect_noise((90, 90), 50), "JPEG")[:size]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        Image.open(io.BytesIO(jpeg_cut_short(700))),
+        Image.open(io.BytesIO(encoded(Image.new("CMYK", (90, 90)), "JPEG")[:700])),
+        Image.open(io.BytesIO(encoded(Image.effect_noise((90, 90), 50))[:2000])),
+    ],
+)
+def test_pillow_images_that_do_not_decode(source):
+    """Opened from a damaged file, and not read until we do."""
+    with pytest.raises(ImageError, match="Pillow image of mode") as caught:
+        as_picture(source)
+    assert "\n" not in str(caught.value)
+
+
+def test_pillow_image_with_a_broken_exif_block():
+    """Its pixels are sound, and nothing says that it was turned."""
+    content = encoded(Image.new("RGB", (8, 4)), "JPEG", exif=b"Exif\0\0II*\0\xff\xff\xff\xff")
+    assert as_picture(Image.open(io.BytesIO(content))).shape == (4, 8, 3)
+
+
 @pytest.mark.parametrize(
     "source",
     [

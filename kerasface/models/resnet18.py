@@ -18,6 +18,7 @@ def resnet18(
     width: int = 28,
     embedding: int | None = None,
     dropout: float = 0.0,
+    flatten: bool = False,
     normalization: Callable[[], keras.layers.Layer] = layers.BatchNormalization,
     name: str = "resnet18",
 ) -> keras.Model:
@@ -29,9 +30,11 @@ def resnet18(
     Args:
         input_shape: `(height, width, channels)`.
         width: channels of the stem and of the first group, at least 1.
-        embedding: length of one more linear layer behind the pooled features, named
+        embedding: length of one more linear layer behind the features, named
             `embedding`; default None, no such layer.
-        dropout: share of pooled features dropped in training, default 0.
+        dropout: share of the features dropped in training, default 0.
+        flatten: as of `small_resnet`: the embedding then reads the places of the last maps, for
+            faces that are aligned.
         normalization: makes each normalisation layer.
         name: the model's name.
 
@@ -58,6 +61,7 @@ def resnet18(
         (BLOCKS,) * GROUPS,
         stem=width,
         dropout=dropout,
+        flatten=flatten,
         normalization=normalization,
         name=name,
     )

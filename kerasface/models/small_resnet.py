@@ -15,6 +15,7 @@ def small_resnet(
     stem: int = 32,
     margins: tuple[tuple[int, int], tuple[int, int]] | None = None,
     dropout: float = 0.0,
+    flatten: bool = False,
     normalization: Callable[[], keras.layers.Layer] = layers.BatchNormalization,
     name: str = "small_resnet",
 ) -> keras.Model:
@@ -30,18 +31,21 @@ def small_resnet(
         blocks: residual blocks of each group.
         stem: channels of the stem.
         margins: `((top, bottom), (left, right))` pixels cut off the picture first, default none.
-        dropout: share of pooled features dropped in training, default 0.
+        dropout: share of the features dropped in training, default 0.
+        flatten: keep the places of the last maps instead of their mean: for points, which are
+            places. `input_shape` then fixes the number of features. Default False.
         normalization: makes each normalisation layer. A layer with the variables of
             `keras.layers.BatchNormalization` keeps weights interchangeable.
         name: the model's name.
 
     Returns:
         A functional model, images `(batch, height, width, channels)` around -1..1 to pooled
-        features `(batch, widths[-1])`. Its layers `group1`, ... are the outputs of the groups of
-        blocks, `features` is the pooled one.
+        features `(batch, widths[-1])`, or `(batch, last height * width * widths[-1])`. Its layers
+        `group1`, ... are the outputs of the groups of blocks, `features` is the pooled one.
 
     Raises:
-        ValueError: `widths` and `blocks` differ in length.
+        ValueError: `widths` and `blocks` differ in length, or pictures of any size are to be
+            flattened.
 
     Reference:
         He et al., "Deep residual learning for image recognition" (2016), with the basic
@@ -51,6 +55,12 @@ def small_resnet(
         raise ValueError(
             "widths and blocks must be of one length. "
             f"Received: widths={tuple(widths)}, blocks={tuple(blocks)}"
+        )
+
+    if flatten and None in input_shape[:2]:
+        raise ValueError(
+            "flattened features are of pictures of one size. "
+            f"Received: flatten=True, input_shape={tuple(input_shape)}"
         )
 
     def convolve(x, filters, kernel, stride=1, activate=True):
@@ -72,7 +82,8 @@ def small_resnet(
             x = convolve(x, width, 3, activate=False)
             last = f"group{group + 1}" if block == count - 1 else None
             x = layers.ReLU(name=last)(layers.Add()([x, shortcut]))
-    x = layers.GlobalAveragePooling2D(name="features")(x)
+    pool = layers.Flatten if flatten else layers.GlobalAveragePooling2D
+    x = pool(name="features")(x)
     if dropout:
         x = layers.Dropout(dropout)(x)
     return keras.Model(image, x, name=name)

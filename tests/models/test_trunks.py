@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from kerasface.models import TRUNKS, FaceModel, build_trunk, resnet50, small_resnet, vgg16
+from kerasface.models import TRUNKS, FaceModel, build_trunk, resnet18, resnet50, small_resnet, vgg16
 from kerasface.tasks import Classification, Regression
 
 TASKS = (Classification("gender", ("male", "female")), Regression("age", "years", (0, 116)))
@@ -57,6 +57,18 @@ def test_small_resnet_in_other_sizes(widths, blocks, stem):
     trunk = small_resnet((32, 32, 3), widths=widths, blocks=blocks, stem=stem)
     assert trunk.count_params() == basic_block_parameters(stem, widths, blocks)
     assert trunk.output_shape == (None, widths[-1])
+
+
+def test_flattened_features_keep_places():
+    """Moving what is in a corner changes them; their mean over places are the pooled ones."""
+    trunk = small_resnet((32, 32, 3), (8, 12), (1, 1), stem=8, flatten=True)
+    pooled = small_resnet((32, 32, 3), (8, 12), (1, 1), stem=8)
+    pooled.set_weights(trunk.get_weights())
+    assert trunk.output_shape == (None, 8 * 8 * 12)
+    images = np.random.default_rng(0).uniform(-1, 1, (2, 32, 32, 3)).astype("float32")
+    places = np.asarray(trunk(images)).reshape(2, 64, 12)
+    np.testing.assert_allclose(places.mean(1), pooled(images), atol=1e-5)
+    assert resnet18((32, 32, 3), 4, 6, flatten=True).get_layer("features").output.shape[1] == 128
 
 
 def test_vgg16_has_the_papers_convolutions():
@@ -124,6 +136,7 @@ def test_a_trunk_for_any_size_of_picture():
         (lambda: vgg16(width=0.01), "width=0.01"),
         (lambda: vgg16((8, 8, 3)), "input_shape="),
         (lambda: small_resnet(widths=(8, 8)), "widths="),
+        (lambda: small_resnet((None, None, 3), flatten=True), "flatten=True"),
         (lambda: build_trunk("smal_resnet"), "near: small_resnet.*name='smal_resnet'"),
         (lambda: build_trunk("applications/NoNet"), "name='applications/NoNet'"),
         (lambda: build_trunk(""), "name=''"),

@@ -1,0 +1,170 @@
+"""What a trained network is measured by: points, people, pairs; each with its 95 % interval."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+
+from kerasface.data.prepared import PreparedSet
+from kerasface.evaluation import (
+    cumulative_area,
+    equal_error_rate,
+    failure_rate,
+    pairs_protocol,
+    point_errors,
+    squared_pair_distances,
+    tar_at_far,
+)
+from kerasface.evaluation.verification import BLOCK
+from kerasface.models import FaceModel
+from kerasface.tasks import Embedding
+
+RESAMPLES, BATCH = 2000, 256
+FARS = (1e-2, 1e-3)
+
+
+def outputs_of(model: FaceModel, images: np.ndarray) -> dict[str, np.ndarray]:
+    """By task name `(rows, output_size)`; the last batch is filled up, so one trace does."""
+    parts = []
+    for start in range(0, len(images), 16 * BATCH):
+        part = images[start : start + 16 * BATCH]
+        filled = np.concatenate([part, np.repeat(part[-1:], -len(part) % BATCH, axis=0)])
+        found = model.predict(filled.astype("float32"), batch_size=BATCH, verbose=0)
+        parts.append({name: np.asarray(each)[: len(part)] for name, each in found.items()})
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def points_of(model: FaceModel, images: np.ndarray, name: str) -> np.ndarray:
+    """`(rows, points, 2)` as shares of the crop."""
+    return outputs_of(model, images)[name].reshape(len(images), -1, 2)
+
+
+def vectors_of(model: FaceModel, images: np.ndarray, name: str | None = None) -> np.ndarray:
+    """`(rows, dim)` of unit length, the mean over each picture and its mirror image.
+
+    Args:
+        model: whose embedding is taken, or where it has none, its trunk's features.
+        images: `(rows, height, width, 3)` uint8.
+        name: the embedding's task, default the only one.
+    """
+    tasks = [task.name for task in model.tasks if isinstance(task, Embedding)]
+    asked = model
+    if not tasks:
+        inner = keras.Sequential([keras.Input(images.shape[1:]), model.rescale, model.trunk])
+        asked, tasks = _Named(inner), ["features"]
+    name = name or tasks[0]
+    total = 0.0
+    for view in (images, images[:, :, ::-1]):
+        total = total + _unit(outputs_of(asked, view)[name].astype("float64"))
+    return _unit(total)
+
+
+class _Named:
+    """A network of one output under a name."""
+
+    def __init__(self, network):
+        self.network = network
+
+    def predict(self, images, **how):
+        return {"features": self.network.predict(images, **how)}
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+
+
+def point_result(model: FaceModel, faces: PreparedSet, name: str) -> dict:
+    """Mean error, failures above 10 %, area to 10 %, and each face's errors."""
+    labels = faces.labels[name]
+    mean, root = point_errors(points_of(model, faces.images, name), labels)
+    return {
+        "nme": with_interval(mean),
+        "nrmse": with_interval(root),
+        "failures": failure_rate(mean),
+        "area": cumulative_area(mean),
+        "faces": len(mean),
+        "each": mean.tolist(),
+        "each_nrmse": root.tolist(),
+    }
+
+
+def neighbour_hits(vectors: np.ndarray, people: np.ndarray) -> np.ndarray:
+    """`(rows,)` bool: whether the nearest other picture shows the same person."""
+    lengths, right = (vectors**2).sum(1), []
+    for start in range(0, len(vectors), BLOCK):
+        rows = vectors[start : start + BLOCK]
+        distances = lengths - 2.0 * rows @ vectors.T
+        own = np.arange(len(rows))
+        distances[own, start + own] = np.inf
+        right.append(people[distances.argmin(1)] == people[start : start + len(rows)])
+    return np.concatenate(right)
+
+
+def neighbour_result(vectors: np.ndarray, people: np.ndarray) -> dict:
+    """Top-1 of the nearest neighbour; the interval draws people."""
+    right = neighbour_hits(vectors, people).astype(float)
+    return {"top1": with_interval(right, people), "each": right.tolist()}
+
+
+def pair_result(vectors: np.ndarray, names: Sequence[str], pairs: Sequence) -> dict:
+    """Accuracy over folds, TAR at a FAR, equal error; and whether each pair was told right."""
+    place = {name: row for row, name in enumerate(np.asarray(names).tolist())}
+    known = [pair for pair in pairs if pair.first in place and pair.second in place]
+    first = vectors[[place[pair.first] for pair in known]]
+    second = vectors[[place[pair.second] for pair in known]]
+    same = np.array([pair.same for pair in known])
+    folds = np.array([pair.fold for pair in known])
+    distances = squared_pair_distances(first, second)
+    result = pairs_protocol(distances, same, folds)
+    by_fold = dict(zip(np.unique(folds).tolist(), result.thresholds, strict=True))
+    right = (distances <= np.array([by_fold[fold] for fold in folds.tolist()])) == same
+    found = {
+        "accuracy": with_interval(right.astype(float)),
+        "standard_error": result.standard_error,
+        "equal_error": equal_error_rate(distances, same),
+        "pairs": len(known),
+        "unknown_pairs": len(pairs) - len(known),
+        "threshold": float(np.mean(result.thresholds)),
+        "each": right.astype(float).tolist(),
+    }
+    for far in FARS:
+        if (~same).sum() * far >= 1:
+            found[f"tar_at_{far:g}"] = tar_at_far(distances, same, far)
+    return found
+
+
+def with_interval(values, people=None, seed: int = 0) -> dict:
+    """Mean and its 95 % interval by the bootstrap, over rows or over whole people.
+
+    Args:
+        values: `(rows,)` float; NaN is left out.
+        people: `(rows,)` names, or None.
+        seed: of the draws.
+    """
+    values = np.asarray(values, float)
+    kept = np.isfinite(values)
+    values = values[kept]
+    if people is None:
+        sums, counts = values, np.ones(len(values))
+    else:
+        _, group = np.unique(np.asarray(people)[kept], return_inverse=True)
+        sums, counts = np.bincount(group, values), np.bincount(group).astype(float)
+    chance = np.random.default_rng(seed)
+    drawn = []
+    for _ in range(RESAMPLES // 50):
+        rows = chance.integers(0, len(sums), (50, len(sums)))
+        drawn.append(sums[rows].sum(1) / counts[rows].sum(1))
+    low, high = np.quantile(np.concatenate(drawn), [0.025, 0.975])
+    return {"value": float(values.mean()), "low": float(low), "high": float(high)}
+
+
+def gap(first: Sequence, second: Sequence, people=None) -> dict:
+    """Mean of `first - second` of the same rows, with its interval.
+
+    Either may be a list of several runs' rows, `(seeds, rows)`: their mean by row is taken, so
+    that the interval is over rows; see `across_seeds` for how far the seeds differ.
+    """
+    one, other = (np.atleast_2d(np.asarray(each, float)).mean(0) for each in (first, second))
+    return with_interval(one - other, people)

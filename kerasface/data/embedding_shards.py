@@ -20,7 +20,15 @@ from typing import Any, ClassVar
 import numpy as np
 
 from kerasface.data.parquet import DamagedShard, arrow, read_columns
-from kerasface.data.shard_folder import ShardedRun, check_shard, read_unreadable
+from kerasface.data.shard_folder import (
+    ShardedRun,
+    check_shard,
+    of_part,
+    picture_names,
+    read_unreadable,
+)
+
+MOST_NUMBERS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -58,8 +66,10 @@ class EmbeddingRun(ShardedRun):
 
     def __post_init__(self):
         super().__post_init__()
-        if self.size < 1:
-            raise ValueError(f"an embedding has one number or more. Received: size={self.size}")
+        if type(self.size) is not int or not 1 <= self.size <= MOST_NUMBERS:
+            raise ValueError(
+                f"an embedding has 1 to {MOST_NUMBERS} numbers. Received: size={self.size}"
+            )
 
 
 @dataclass(frozen=True)
@@ -152,9 +162,9 @@ def _shard(path: Path, run: EmbeddingRun, number: int):
         DamagedShard: see `read_embeddings`.
     """
     table = read_columns(path, ["image", "row", "embedding"]).combine_chunks()
-    names = np.array(table["image"].to_pylist(), str)
+    names = picture_names(path, table["image"])
     rows, column = table["row"].to_numpy(), table["embedding"].combine_chunks()
-    if len(np.unique(rows)) < len(rows) or not np.isin(rows, run.part(number)).all():
+    if not of_part(rows, run.part(number)):
         raise DamagedShard(f"{path}: rows are twice there or of another part")
     values = np.asarray(column.flatten(), "float32")
     if len(values) != len(rows) * run.size:

@@ -12,7 +12,7 @@ from kerasface.data.batches import label_trust, task_columns
 from kerasface.data.label_shards import LabelRun
 from kerasface.data.parquet import DamagedShard, read_columns
 from kerasface.data.prepared import PreparedSet
-from kerasface.data.shard_folder import check_shard, read_unreadable
+from kerasface.data.shard_folder import check_shard, of_part, picture_names, read_unreadable
 from kerasface.tasks import SoftClassification, Task, from_config
 
 READ = ("image", "row", "task", "label", "soft", "confidence", "spread", "kept")
@@ -244,12 +244,12 @@ def _shard_labels(path: Path, run: LabelRun, number: int, tasks: dict) -> dict[s
     table = read_columns(path, list(READ))
     part = run.part(number)
     rows, owners = (table[name].to_numpy() for name in ("row", "task"))
-    names = np.array(table["image"].to_pylist(), str)
+    names = picture_names(path, table["image"])
     found, counted = {}, 0
     for name, task in tasks.items():
         own = np.flatnonzero(owners == name)
         counted += len(own)
-        if len(np.unique(rows[own])) < len(own) or not np.isin(rows[own], part).all():
+        if not of_part(rows[own], part):
             raise DamagedShard(f"{path}: rows of '{name}' are twice there or of another part")
         some = table.take(own)
         labels = _array(path, some["label"], int(np.prod(task.label_shape)))

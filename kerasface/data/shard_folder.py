@@ -18,10 +18,14 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+import numpy as np
+
 from kerasface.data.parquet import DamagedShard, arrow, read_about, read_columns, write_table
 
 RUN_FILE = "about.json"
 FORMAT = 1
+MOST_SHARDS = 1_000_000  # of usual size they hold four thousand million pictures
+LONGEST_NAME = 4096  # characters of a picture's name, as a path's may have
 
 
 class ForeignShard(ValueError):
@@ -40,9 +44,11 @@ class ShardedRun:
     rows_per_shard: int
 
     def __post_init__(self):
-        if self.rows < 1 or self.rows_per_shard < 1:
+        given = self.rows, self.rows_per_shard
+        # A folder may be a stranger's: what decides how much is looked for has a bound.
+        if not all(type(each) is int and each > 0 for each in given) or self.shards > MOST_SHARDS:
             raise ValueError(
-                "there must be pictures, and one or more a shard. "
+                f"there must be pictures, one or more a shard, and at most {MOST_SHARDS} shards. "
                 f"Received: rows={self.rows}, rows_per_shard={self.rows_per_shard}"
             )
 
@@ -87,7 +93,10 @@ class ShardedRun:
             if content.pop("format") != FORMAT:
                 raise ValueError(f"format must be {FORMAT}")
             return cls.from_json(content)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (
+            *(OSError, ValueError, KeyError, TypeError, AttributeError),
+            *(ArithmeticError, RecursionError),
+        ) as error:
             raise DamagedShard(f"{path}: no description of {cls.KIND} ({error})") from None
 
 
@@ -193,6 +202,27 @@ def check_shard(path: Path, run: ShardedRun, number: int) -> None:
         )
 
 
+def picture_names(path: Path, column: Any) -> np.ndarray:
+    """`(rows,)` str of the column of pictures' names in a shard.
+
+    Raises:
+        DamagedShard: one is missing or very long: an array of text is as wide as its longest.
+    """
+    names = column.to_pylist()
+    for row, name in enumerate(names):
+        if not isinstance(name, str) or len(name) > LONGEST_NAME:
+            raise DamagedShard(
+                f"{path}: row {row} has no name of at most {LONGEST_NAME} characters"
+            )
+    return np.array(names, str)
+
+
+def of_part(rows: np.ndarray, part: range) -> bool:
+    """Whether rows of the input differ and belong to a part of it."""
+    inside = (rows >= part.start) & (rows < part.stop)
+    return bool(inside.all()) and len(np.unique(rows)) == len(rows)
+
+
 def read_unreadable(folder: Path, run: ShardedRun, number: int) -> dict[str, str]:
     """By picture of one shard, why it could not be read.
 
@@ -205,4 +235,5 @@ def read_unreadable(folder: Path, run: ShardedRun, number: int) -> dict[str, str
         return {}
     check_shard(aside, run, number)
     table = read_columns(aside, ["image", "error"])
-    return dict(zip(*(each.to_pylist() for each in table.columns), strict=True))
+    names = picture_names(aside, table["image"]).tolist()
+    return dict(zip(names, table["error"].to_pylist(), strict=True))

@@ -144,7 +144,8 @@ class FileSource:
         # A detector is a network of its own, and is not called by several threads at once.
         self.size, self.workers = int(size), int(workers) if self.detector is None else 1
         given = self.paths if root is None else [path.relative_to(root) for path in self.paths]
-        self.names = np.array([path.as_posix() for path in given], str)
+        # A file's name may be no text; tables of labels hold UTF-8.
+        self.names = np.array([as_text(path.as_posix()) for path in given], str)
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -165,6 +166,11 @@ class FileSource:
 
         with ThreadPoolExecutor(self.workers) as pool:
             return gathered(rows, self.names[rows], pool.map(crop, rows), self.size, tasks)
+
+
+def as_text(name: str) -> str:
+    """A file's name as UTF-8 can hold it: bytes that are none of it become `\\udc..`."""
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def crop_or_reason(

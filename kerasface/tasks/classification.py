@@ -21,9 +21,14 @@ class Classification(Task):
         classes: names of the classes, at least two, in the order of the outputs.
         alpha: weight of the task's loss.
         note: a sentence shown beside the answer.
+        cosine_scale: if given, the logits are cosines times this (`CosineLogits`): classes are
+            directions, for embeddings of people. Default None, a linear layer.
+        cosine_margin: of the cosine, by which a row must be nearer to its own class in training
+            (`MarginSoftmax`); at least 0 and only with `cosine_scale`, default 0.
 
     Raises:
-        ValueError: fewer than two classes, or a name twice.
+        ValueError: fewer than two classes, a name twice, a scale that is not positive, or a
+            margin below 0 or without a scale.
 
     Example:
         >>> task = Classification("gender", ("male", "female"))
@@ -33,13 +38,29 @@ class Classification(Task):
 
     kind = "classification"
 
-    def __init__(self, name: str, classes: Sequence[str], alpha: float = 1.0, note: str = ""):
+    def __init__(
+        self,
+        name: str,
+        classes: Sequence[str],
+        alpha: float = 1.0,
+        note: str = "",
+        cosine_scale: float | None = None,
+        cosine_margin: float = 0.0,
+    ):
         super().__init__(name, alpha, note)
         self.classes = tuple(str(each) for each in classes)
         if len(self.classes) < 2 or len(set(self.classes)) < len(self.classes):
             raise ValueError(
                 f"'{name}' needs two or more different classes. Received: classes={self.classes}"
             )
+        scale, margin = cosine_scale, cosine_margin
+        if (scale is not None and not scale > 0) or not margin >= 0 or (margin and scale is None):
+            raise ValueError(
+                f"'{name}' needs a positive cosine_scale or None, and a cosine_margin of 0 or more "
+                f"with a scale. Received: cosine_scale={scale}, cosine_margin={margin}"
+            )
+        self.cosine_scale = None if scale is None else float(scale)
+        self.cosine_margin = float(margin)
         self._index = {each: index for index, each in enumerate(self.classes)}
 
     @property
@@ -50,7 +71,20 @@ class Classification(Task):
     def label_dtype(self) -> str:
         return "int32"
 
+    def make_head(self) -> keras.layers.Layer:
+        if self.cosine_scale is None:
+            return super().make_head()
+        from kerasface.layers.cosine_logits import CosineLogits
+
+        return CosineLogits(self.output_size, self.cosine_scale, name=f"{self.name}_head")
+
     def make_loss(self) -> keras.losses.Loss:
+        if self.cosine_margin:
+            from kerasface.losses.margin_softmax import MarginSoftmax
+
+            return MarginSoftmax(
+                self.cosine_margin, self.cosine_scale, name=f"{self.name}_margin_softmax"
+            )
         import keras
 
         return keras.losses.SparseCategoricalCrossentropy(
@@ -100,4 +134,8 @@ class Classification(Task):
         ]
 
     def get_config(self) -> dict:
-        return {**super().get_config(), "classes": list(self.classes)}
+        config = {**super().get_config(), "classes": list(self.classes)}
+        # Left out where there is none: descriptions of published models stay as they are.
+        if self.cosine_scale is not None:
+            config |= {"cosine_scale": self.cosine_scale, "cosine_margin": self.cosine_margin}
+        return config

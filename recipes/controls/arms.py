@@ -1,21 +1,31 @@
 """The controls that a reviewer of Distill-2MD-MTL asked for: what is compared with what.
 
 Each question has arms that are equal in steps, pictures and network; most differ from the first
-arm in one thing. Arms that several questions share are run once.
+arm in one thing. Only the arms of "which tasks help which" differ in pictures: there each task sees
+as many of its own, alone, in a pair or among three. Arms that several questions share are run once.
+
+Wrong pseudo-labels are of two kinds, see `recipes.distill_2md_mtl.label_noise.mistaken`: mistakes
+of a teacher whose views of a picture disagree, which a threshold on the confidence can tell, and at
+40 % also mistakes that are as sure as right labels, which it cannot.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from recipes.distill_2md_mtl.methods import ALL_SETS, Method
+from recipes.distill_2md_mtl.methods import SETS, Method
 
-CK = ("ck48",)
+EXPRESSION = ("expression",)
 PLAIN = Method("2MD-MTL", paper=False)
-DISTILLED = Method("Distill-2MD-MTL", tasks=CK, teacher="multi", paper=False)
+DISTILLED = Method("Distill-2MD-MTL", tasks=EXPRESSION, teacher="multi", paper=False)
 SHARES = (0.0, 0.2, 0.4, 0.6)
 THRESHOLD = 0.7
-PAIRS = (("ck48", "utkface"), ("ck48", "fairface"), ("utkface", "fairface"))
+PAIRS = (("expression", "age"), ("expression", "gender"), ("age", "gender"))
+# Each of these sees as many of its own pictures as among the three, and the pair no others.
+ALONE = {
+    task: Method(f"{task} alone, its own rows", (task,), (task,), paper=False, filled=False)
+    for task in SETS
+}
 
 
 @dataclass(frozen=True)
@@ -46,17 +56,30 @@ def _noise(kind: str, method: Method, **more) -> dict[str, Method]:
 
 ARMS = {
     "multi": PLAIN,
-    "single": Method("expression alone, 128 of its own", CK, CK, paper=False),
-    "unlabelled": Method("same pictures, no auxiliary labels", ALL_SETS, CK, paper=False),
-    "shuffled": replace(PLAIN, title="auxiliary labels shuffled", shuffled=("utkface", "fairface")),
-    "age": Method("age alone", ("utkface",), ("utkface",), paper=False),
-    "gender": Method("gender alone", ("fairface",), ("fairface",), paper=False),
-    **{f"{a}+{b}": Method(f"{a} and {b}", (a, b), (a, b), paper=False) for a, b in PAIRS},
+    "single": Method("expression alone, 128 of its own", EXPRESSION, EXPRESSION, paper=False),
+    "unlabelled": Method("same pictures, no auxiliary labels", SETS, EXPRESSION, paper=False),
+    "shuffled": replace(PLAIN, title="auxiliary labels shuffled", shuffled=("age", "gender")),
+    **{f"{task}-alone": method for task, method in ALONE.items()},
+    **{
+        f"{a}+{b}": Method(f"{a} and {b}", (a, b), (a, b), paper=False, filled=False)
+        for a, b in PAIRS
+    },
     **_noise("auxiliary", PLAIN),
     "pseudo": DISTILLED,
     **_noise("pseudo", DISTILLED),
     "sure": replace(DISTILLED, title="Distill-2MD-MTL, sure labels", threshold=THRESHOLD),
     **_noise("sure", replace(DISTILLED, title="sure labels"), threshold=THRESHOLD),
+    # The same share of mistakes that are as sure as the right labels were.
+    "confident-40": replace(
+        DISTILLED, title="Distill-2MD-MTL, 40% wrong and sure of it", corrupted=0.4, certain=True
+    ),
+    "confident-sure-40": replace(
+        DISTILLED,
+        title="sure labels, 40% wrong and sure of it",
+        corrupted=0.4,
+        certain=True,
+        threshold=THRESHOLD,
+    ),
     **{
         f"rate-{rate}": replace(PLAIN, title=rate, rate=rate)
         for rate in ("dynamic", "cosine", "plateau", "adamw")
@@ -75,7 +98,7 @@ CONTROLS = {
     ),
     "affinity": Control(
         "Which tasks help which?",
-        ("multi", "single", "age", "gender", *(f"{a}+{b}" for a, b in PAIRS)),
+        ("multi", *(f"{task}-alone" for task in SETS), *(f"{a}+{b}" for a, b in PAIRS)),
         (),
     ),
     "auxiliary-noise": Control(
@@ -90,6 +113,8 @@ CONTROLS = {
             *(f"pseudo-{round(100 * share)}" for share in SHARES[1:]),
             "sure",
             *(f"sure-{round(100 * share)}" for share in SHARES[1:]),
+            "confident-40",
+            "confident-sure-40",
         ),
         ("pseudo", "pseudo-40", "sure", "sure-40"),
     ),

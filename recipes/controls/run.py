@@ -5,44 +5,43 @@
 
 Trains on nine folds of CK+ with UTKFace and FairFace beside it and tests on the tenth, on FER2013
 (seven classes, neutral counted wrong; never trained on nor chosen by) and on UTKFace's validation
-part. Arms that are repeated stand on three folds with three seeds. Two to three minutes a run on
-two cores, some 60 runs. Writes `controls.json`, `CONTROLS.md` and a figure a question beside this
-file; goes on where it was killed. `--only transfer` runs one question, `--render` none.
+part. Every arm is run on one fold first, then those that are repeated on two more with other seeds.
+Two to three minutes a run on two cores, some 60 runs. Writes `controls.json`, `CONTROLS.md` and
+figures beside this file; goes on where it was killed. `--only transfer` runs one question,
+`--render` none; what `--smoke` writes stands beside its runs.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
 import numpy as np
-from rich.progress import track
 
 from kerasface.evaluation.drawing import new_figure, png_of
 from kerasface.zoo.markdown import table
+from recipes.controls import affinity
 from recipes.controls.arms import ARMS, CONTROLS, Control
-from recipes.distill_2md_mtl.sets import load_set, smoke_set
-from recipes.distill_2md_mtl.table import hits, interval, tested
-from recipes.distill_2md_mtl.train import (
-    add_options,
-    complete,
-    folder_of,
-    run_one,
-    testing_sets,
-)
+from recipes.distill_2md_mtl.answers import hits, interval, tested
+from recipes.distill_2md_mtl.runs import METRICS, Run, run_all, write_whole
+from recipes.distill_2md_mtl.splits import testing_sets
+from recipes.distill_2md_mtl.train import add_options, complete, run_one
 
 HERE = Path(__file__).parent
 # In whose runs the cosines between the tasks' gradients are measured each epoch.
-AFFINE, COSINE = "multi", "_gradient_cosine"
+AFFINE = "multi"
 # Fold and seed.
 PLACES = (("fold-0", 0), ("fold-1", 1), ("fold-2", 2))
+# Protocols by set, and their titles.
+TESTS = {"expression": "ck48_10fold", "age": "utkface_two_ages", "gender": "utkface_gender"}
 ASKED = {
     "ck48_10fold": "CK+ (held-out people)",
     "ck48_to_fer2013": "FER2013",
     "utkface_two_ages": "age, UTKFace",
     "utkface_gender": "gender, UTKFace",
 }
+# All that `--smoke` trains.
+SMOKED = ("multi", "single", "expression-alone", "expression+age", "sure-40")
 
 
 def places_of(control: Control, arm: str) -> tuple[tuple[str, int], ...]:
@@ -51,28 +50,33 @@ def places_of(control: Control, arm: str) -> tuple[tuple[str, int], ...]:
     return PLACES if repeated else PLACES[:1]
 
 
-def wanted(only: str | None) -> list[tuple[str, str, int]]:
-    """`(arm, split, seed)` of every run once, teachers before their students."""
+def wanted(only: str | None, smoke: bool = False) -> list[Run]:
+    """Every run once: all arms on the first fold, then on the others; teachers come first."""
+    if smoke:
+        return [run for run in wanted(only) if run.method in SMOKED and run[1:] == PLACES[0]]
+    asked = [control for name, control in CONTROLS.items() if only in (None, name)]
     runs = {}
-    for name, control in CONTROLS.items():
-        if only in (None, name):
+    for place in PLACES:
+        for control in asked:
             for arm in control.arms:
-                for split, seed in places_of(control, arm):
-                    runs[arm, split, seed] = None
+                if place in places_of(control, arm):
+                    runs[Run(arm, *place)] = None
     return list(runs)
 
 
-def collect(runs: Path, load) -> dict:
+def collect(runs: Path, load, domains) -> dict:
     """By question, arm and protocol: mean accuracy over the runs, interval, gap to the first."""
     kept = {}
 
     def part_of(arm, split, seed, protocol):
         key = (arm, split, seed, protocol)
         if key not in kept:
-            run = folder_of(runs, arm, split, seed)
-            there = (run / "metrics.json").exists()
-            prepared = testing_sets(load, split)[protocol] if there else None
-            kept[key] = tested(run, protocol, prepared, split) if there else None
+            run = Run(arm, split, seed).folder(runs)
+            if (run / METRICS).exists():
+                prepared = testing_sets(load, split, domains, (protocol,))[protocol]
+                kept[key] = tested(run, protocol, prepared, split)
+            else:
+                kept[key] = None
         return kept[key]
 
     results = {}
@@ -82,48 +86,42 @@ def collect(runs: Path, load) -> dict:
             row = {"title": ARMS[arm].title, "measured": {}}
             for protocol in ASKED:
                 at = places_of(control, arm)
-                own = [part_of(arm, *place, protocol) for place in at]
-                first = [part_of(control.arms[0], *place, protocol) for place in at]
-                if any(part is None for part in own):
+                # While runs are missing, those that both have are compared.
+                own = {each: part_of(arm, *each, protocol) for each in at}
+                own = {each: part for each, part in own.items() if part is not None}
+                if not own:
                     continue
-                row["measured"][protocol] = _number(own, first if arm != control.arms[0] else [])
+                first = {each: part_of(control.arms[0], *each, protocol) for each in own}
+                first = {each: part for each, part in first.items() if part is not None}
+                row["measured"][protocol] = _number(own, first if arm != control.arms[0] else {})
             results[name]["arms"][arm] = row
     if "affinity" in results:
-        results["affinity"]["cosines"] = cosines(runs)
+        histories = [Run(AFFINE, *place).folder(runs) / "history.jsonl" for place in PLACES]
+        tasks = {name: task.name for name, task in domains.tasks.items()}
+        results["affinity"]["cosines"] = affinity.cosines(histories, tasks)
+        results["affinity"]["pairwise"] = affinity.pairwise(results["affinity"]["arms"], TESTS)
     return results
 
 
-def cosines(runs: Path) -> dict:
-    """By pair of tasks and epoch, mean over the runs in which they were measured."""
-    histories = []
-    for split, seed in PLACES:
-        file = folder_of(runs, AFFINE, split, seed) / "history.jsonl"
-        if file.exists():
-            histories.append([json.loads(line) for line in file.read_text().splitlines()])
-    pairs = [name for name in histories[0][0] if name.endswith(COSINE)] if histories else []
-    return {
-        pair.removesuffix(COSINE).replace("_and_", " and "): [
-            float(np.mean([history[epoch][pair] for history in histories]))
-            for epoch in range(min(map(len, histories)))
-        ]
-        for pair in pairs
-    }
-
-
-def _number(own: list, first: list) -> dict:
+def _number(own: dict, first: dict) -> dict:
     """Of runs on several folds; rows of all of them together, people drawn again."""
-    right = np.concatenate([hits(part).astype(float) for part in own])
-    people = np.concatenate([part.people for part in own])
-    each = [float(hits(part).mean()) for part in own]
+    right = np.concatenate([hits(part).astype(float) for part in own.values()])
+    people = np.concatenate([part.people for part in own.values()])
+    each = [float(hits(part).mean()) for part in own.values()]
     number = {
         "accuracy": float(np.mean(each)),
         "interval": interval(right, people),
         "runs": each,
         "spread": float(np.std(each, ddof=1)) if len(each) > 1 else None,
     }
-    if first and all(part is not None for part in first):
-        gap = right - np.concatenate([hits(part) for part in first])
-        number["gap"] = {"mean": float(gap.mean()), "interval": interval(gap, people)}
+    if first:
+        gaps = [hits(own[place]).astype(float) - hits(part) for place, part in first.items()]
+        people = np.concatenate([own[place].people for place in first])
+        gap = np.concatenate(gaps)
+        number["gap"] = {
+            "mean": float(np.mean([part.mean() for part in gaps])),
+            "interval": interval(gap, people),
+        }
     return number
 
 
@@ -149,25 +147,8 @@ def render(results: dict) -> str:
             rows.append([*cells, *(_cell(found.get(protocol)) for protocol in ASKED)])
         lines += [f"## {control['title']}", "", *table(head, rows).splitlines(), ""]
         lines += [f"![{control['title']}](figures/{name}.png)", ""]
-        if control.get("cosines"):
-            lines += _cosine_lines(control["cosines"])
+        lines += affinity.lines(control)
     return "\n".join(lines)
-
-
-def _cosine_lines(found: dict) -> list[str]:
-    """First, middle and last epoch of each pair."""
-    rows = []
-    for pair, values in found.items():
-        shown = (values[0], values[len(values) // 2], values[-1], float(np.mean(values)))
-        rows.append([pair, *(f"{value:+.3f}" for value in shown)])
-    head = ["Gradients of", "first epoch", "middle", "last", "mean"]
-    return [
-        f"Cosine between the tasks' gradients at the shared weights, in the runs of "
-        f"{ARMS[AFFINE].title}:",
-        "",
-        *table(head, rows).splitlines(),
-        "",
-    ]
 
 
 def _cell(number: dict | None) -> str:
@@ -202,29 +183,51 @@ def draw(control: dict) -> bytes:
     return png_of(figure)
 
 
-def main(arguments=None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    add_options(parser)
-    parser.set_defaults(runs=Path("runs/controls"))
-    parser.add_argument("--only", choices=CONTROLS)
-    parser.add_argument("--render", action="store_true", help="train nothing")
-    parser.add_argument("--out", type=Path, default=HERE)
-    options = complete(parser.parse_args(arguments))
-    options.cosines = (AFFINE,)
-    if not options.render:
-        for arm, split, seed in track(wanted(options.only), "runs"):
-            options.split, options.seed = split, seed
-            run_one(arm, options, ARMS)
-    load_file = smoke_set if options.smoke else load_set
-    results = collect(options.runs, lambda file: load_file(options.prepared, file))
-    figures = options.out / "figures"
-    figures.mkdir(exist_ok=True, parents=True)
+def draw_all(results: dict, folder: Path) -> None:
+    """One figure a question, and the matrices of the tasks' affinity."""
+    folder.mkdir(exist_ok=True, parents=True)
     for name, control in results.items():
         if any(row["measured"] for row in control["arms"].values()):
-            (figures / f"{name}.png").write_bytes(draw(control))
-    (options.out / "controls.json").write_text(json.dumps(results, indent=1) + "\n")
+            (folder / f"{name}.png").write_bytes(draw(control))
+        matrices = {"cosine": control.get("cosines"), "accuracy": control.get("pairwise")}
+        for kind, found in matrices.items():
+            if found:
+                columns = found.get("beside", found["tasks"])
+                title = {"cosine": "cosine of gradients", "accuracy": "accuracy, trained beside"}
+                image = affinity.draw_matrix(found["matrix"], found["tasks"], columns, title[kind])
+                (folder / f"{name}-{kind}.png").write_bytes(image)
+
+
+def write(options) -> str:
+    """Results, page and figures of the runs that are there; returns the page."""
+    results = collect(options.runs, options.load, options.domains)
+    draw_all(results, options.out / "figures")
+    write_whole(options.out / "controls.json", results)
     (options.out / "CONTROLS.md").write_text(render(results))
-    print(render(results))
+    return render(results)
+
+
+def main(arguments=None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add_options(parser, Path("runs/controls"))
+    parser.add_argument("--only", choices=CONTROLS)
+    parser.add_argument("--render", action="store_true", help="train nothing")
+    parser.add_argument("--out", type=Path, help="of the page; default beside this file")
+    options = complete(parser.parse_args(arguments))
+    if options.sets != "here":
+        parser.error("the controls are asked of the sets that are here")
+    options.cosines = (AFFINE,)
+    # Only the controls' own runs write the controls' own page.
+    options.out = options.out or (options.runs if options.special else HERE)
+    options.out.mkdir(parents=True, exist_ok=True)
+
+    def start(run: Run) -> None:
+        options.split, options.seed = run.split, run.seed
+        run_one(run.method, options, ARMS)
+
+    if not options.render:
+        run_all(wanted(options.only, options.smoke), options.runs, start, lambda: write(options))
+    print(write(options))
 
 
 if __name__ == "__main__":

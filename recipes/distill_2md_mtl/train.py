@@ -8,14 +8,18 @@
 contempt) and tests on FER2013. A method with a teacher trains that one first where it is not
 there. About two minutes a run on two cores (45,000 faces), and one to label; a killed run goes on
 with the same command. `recipes.distill_2md_mtl.table` runs them all. `--paper` has the paper's
-VGG-16 and 200 epochs instead, for a GPU. TensorBoard: `tensorboard --logdir runs`.
+VGG-16 and 200 epochs instead, for a GPU; `--sets paper` its data sets. TensorBoard:
+`tensorboard --logdir runs`. Folds can be tested once more by
+`kerasface evaluate runs/2md/fold-*/2md-mtl-s0 --protocol ck48_10fold --data DATA`.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 
 import keras
@@ -24,87 +28,48 @@ import numpy as np
 from kerasface.data.augment import Augmentation
 from kerasface.data.mixing import mix
 from kerasface.data.prepared import PreparedSet
-from kerasface.data.pseudo_labels import with_pseudo_labels
-from kerasface.evaluation.protocols import Tested, find_protocol, rows_of, subject_kfold
+from kerasface.data.pseudo_labels import read_labels, with_pseudo_labels
 from kerasface.inference.labeller import Labeller
 from kerasface.inference.labelling import label_images
 from kerasface.models import FaceModel
 from kerasface.tasks import Domain, Task
 from kerasface.training.balancing import BalancedModel
-from kerasface.training.dynamic_rate import DynamicLearningRate, DynamicRate
 from kerasface.training.fused_normalization import FusedBatchNormalization
 from kerasface.training.run_state import RunState
 from kerasface.training.strength_schedule import StrengthSchedule
 from kerasface.training.task_affinity import TaskAffinity
 from kerasface.training.tensorboard import TensorBoardReport
-from kerasface.training.validation import ValidationRound, predict
-from recipes.distill_2md_mtl.label_noise import spoilt
-from recipes.distill_2md_mtl.methods import ALL_SETS, METHODS, ROWS_IN_BATCH, Method
-from recipes.distill_2md_mtl.plateau import Plateau
-from recipes.distill_2md_mtl.sets import (
-    EXPRESSION,
-    OWN_TASK,
-    load_set,
-    only_own_label,
-    smoke_set,
-    without_label,
-)
+from kerasface.training.trained_run import load_trained
+from kerasface.training.validation import ValidationRound
+from recipes.distill_2md_mtl.answers import answer
+from recipes.distill_2md_mtl.label_noise import spoilt, with_mistakes
+from recipes.distill_2md_mtl.methods import METHODS, Method
+from recipes.distill_2md_mtl.rates import RATE, optimizer, rate_callbacks
+from recipes.distill_2md_mtl.runs import METRICS, Run, Stopwatch, method_of, sibling, write_whole
+from recipes.distill_2md_mtl.sets import DOMAINS, load_set, smoke_set
+from recipes.distill_2md_mtl.splits import ACROSS, SPLITS, stated, testing_sets, training_sets
 
-ACROSS = "across"
-SPLITS = (ACROSS, *(f"fold-{fold}" for fold in range(10)))
+# An epoch is so many batches. The paper does not say what its epoch is over three sets.
 EPOCHS, STEPS_PER_EPOCH = 10, 35
-# The paper's: momentum 0.9, a rate from {0.1, 0.01} (its "10e-2"), dropped exponentially; how far
-# is not said. Here by two factors of ten over the run.
-RATE, MOMENTUM, TENTHS, DECAY = 0.1, 0.9, 2.0, 5e-4
 # "Random sampling and horizontal flipping".
 AUGMENTATION = Augmentation(
     flip=0.5, shift=0.08, scale=0.1, rotate=0.0, contrast=0.0, brightness=0.0, grey=0.0, erase=0.0
 )
 SHARED = 256
 STRENGTH = 0.3
-# Pictures of each set that a teacher labels, and how it looks at them.
-LABELLED = 6000
+# Pictures of each set that a teacher labels, and how it looks at them. A student sees 11,200 rows
+# of each, so these more than twice.
+LABELLED = 4000
 TRANSFORMS = ("plain", "flip", "scale=1.08", "flip+crop=0:0:0.92:0.92")
-# Windows of the dynamic rate, in steps.
-WINDOW, SETTLED = 10, 0.85
 # On which the gradients' cosines are measured, where they are asked for.
 COSINE_BATCHES = 2
-ADAMW_RATE, ADAMW_DECAY = 1e-3, 0.05
+# Rounds of validation in a run, for its learning curves, and most rows of a set in them.
+ROUNDS, SHOWN = 5, 1000
 TRUNK = {"name": "small_resnet", "config": {}}
 PAPER_TRUNK, PAPER_EPOCHS = {"name": "vgg16", "config": {"width": 1.0}}, 200
 SMOKE_TRUNK = {"name": "small_resnet", "config": {"widths": [8, 8, 8], "stem": 8}}
+SMOKE_PAPER_TRUNK = {"name": "vgg16", "config": {"width": 0.0625}}
 INPUT = {"height": 48, "width": 48, "channels": 3}
-
-
-def training_sets(load, split: str) -> dict[str, PreparedSet]:
-    """The sets by name, each with the labels of its own task alone; nobody who tests is there."""
-    ck = load("ck48")
-    if split == ACROSS:
-        ck = without_label(ck, EXPRESSION, "contempt")
-        ck = ck.take(ck.masks[EXPRESSION.name])
-    else:
-        ck = ck.take(rows_of(fold_of(ck, split).train, ck.names))
-    sets = {"ck48": ck, "utkface": load("utkface-train"), "fairface": load("fairface-train")}
-    # Ages from 38 to 43 have no class.
-    young_or_old = sets["utkface"].masks[OWN_TASK["utkface"].name]
-    sets["utkface"] = sets["utkface"].take(young_or_old)
-    return {name: only_own_label(sets[name], OWN_TASK[name]) for name in ALL_SETS}
-
-
-def testing_sets(load, split: str) -> dict[str, PreparedSet]:
-    """By the name of the protocol that asks."""
-    sets = {"ck48_to_fer2013": load("fer2013-validation")}
-    sets["utkface_two_ages"] = sets["utkface_gender"] = load("utkface-validation")
-    if split != ACROSS:
-        ck = load("ck48")
-        sets["ck48_10fold"] = ck.take(rows_of(fold_of(ck, split).test, ck.names))
-    return sets
-
-
-def fold_of(ck: PreparedSet, split: str):
-    """The names of the rows that train and test."""
-    folds = subject_kfold(ck.names.tolist(), ck.subjects.tolist(), 10)
-    return next(each for each in folds if each.name == split)
 
 
 def build(spec: dict) -> FaceModel:
@@ -112,88 +77,61 @@ def build(spec: dict) -> FaceModel:
     return FaceModel.from_spec(spec, normalization=FusedBatchNormalization)
 
 
-def finished(run: Path) -> FaceModel:
-    """The network of a finished run as it was trained, its adversary included.
-
-    Raises:
-        ValueError: the run has not come to its end.
-    """
-    config = json.loads((run / "config.json").read_text())["config"]
-    state = RunState(run, config, keep=_kept(config))
-    if state.epoch < config["epochs"]:
-        raise ValueError(f"{run} is at epoch {state.epoch} of {config['epochs']}; train it on")
-    trained = build(config["spec"])
-    holder = BalancedModel(trained, config["balancing"]) if config["balancing"] else trained
-    holder.load_weights(state.weights(state.epoch))
-    return trained
-
-
 def pseudo_labelled(
     sets: dict[str, PreparedSet],
     teacher_run: Path,
     tasks: list[Task],
     few: int,
-    threshold: float | None,
+    method: Method,
 ) -> dict[str, PreparedSet]:
-    """The sets with the teacher's labels where they have none; each picture seen several ways."""
-    teacher = finished(teacher_run)
-    names = [task.name for task in tasks]
+    """The sets with the teacher's labels where they have none; each picture seen several ways.
+
+    The first student of a teacher has them made, the others read them. Of a set without a label
+    of the tasks only the pictures that were labelled are left.
+    """
+    names, teacher = [task.name for task in tasks], None
     taught = {}
     for name, prepared in sets.items():
-        rows = np.random.default_rng(0).permutation(len(prepared))[:few]
-        prepared = prepared.take(np.sort(rows))
         if all(prepared.labelled(task) == len(prepared) for task in names):
             taught[name] = prepared
             continue
+        teacher = teacher or load_trained(teacher_run)
+        rows = np.random.default_rng(0).permutation(len(prepared))[:few]
+        part = prepared.take(np.sort(rows))
         labeller = Labeller(teacher, tasks=names, transforms=TRANSFORMS, name=teacher_run.name)
-        folder = teacher_run / "labels" / "-".join([name, *names])
-        label_images(labeller, prepared, folder)
-        taught[name] = with_pseudo_labels(prepared, folder, tasks, threshold)
+        folder = teacher_run / "labels" / "-".join([prepared.domain, *names])
+        label_images(labeller, part, folder)
+        labels = with_mistakes(read_labels(folder), method, len(TRANSFORMS))
+        own = any(prepared.labelled(task) for task in names)
+        whole = prepared if own else part
+        taught[name] = with_pseudo_labels(whole, labels, tasks, method.threshold)
     return taught
 
 
-def measure(model: FaceModel, tests: dict[str, PreparedSet], split: str, run: Path) -> dict:
-    """Results by protocol, of those whose task the model has; the answers are kept beside."""
-    results, has = {}, {task.name for task in model.tasks}
-    for name, prepared in tests.items():
-        protocol = find_protocol(name)
-        label = protocol.target.label_task().name
-        if label not in has:
-            continue
-        test = prepared.take(prepared.masks[label])
-        outputs = predict(model, test.images)
-        np.savez(run / f"answers-{name}.npz", names=test.names, **{label: outputs[label]})
-        task, answers = protocol.target.answers(model.tasks, outputs)
-        people = np.array(
-            [who or name for who, name in zip(test.subjects, test.names, strict=True)], str
-        )
-        columns = (answers, test.labels[label], people, test.names)
-        results[name] = protocol.score([Tested(split, task, *columns, run)])
-    return results
-
-
-def train(method: Method, run: Path, load, options) -> None:
+def train(method: Method, run: Path, options) -> None:
     """Trains and tests one run, or what is left of it."""
+    stopwatch = Stopwatch()
     keras.utils.set_random_seed(options.seed)
     keras.mixed_precision.set_global_policy("mixed_bfloat16")
-    sets = training_sets(load, options.split)
-    tasks = [OWN_TASK[name] for name in method.tasks]
+    sets = training_sets(options.load, options.split, options.domains)
+    domains = tuple(each.domain for each in sets.values())
+    tasks = [options.domains.tasks[name] for name in method.tasks]
     if method.teacher:
         teacher = sibling(run, method.teacher)
-        sets = pseudo_labelled(sets, teacher, tasks, options.labelled, method.threshold)
+        sets = pseudo_labelled(sets, teacher, tasks, options.labelled, method)
     sets = {name: sets[name] for name in method.sets}
     sets = spoilt(sets, tasks, method)
     if method.adversary:
-        adversary = {"adversary": method.adversary, "strength": STRENGTH}
-        tasks.append(Domain("domain", ALL_SETS, **adversary))
+        tasks.append(Domain("domain", domains, adversary=method.adversary, strength=STRENGTH))
     several = sum(task.kind != "domain" for task in tasks) > 1
     steps = options.epochs * options.steps_per_epoch
     config = {
         "method": asdict(method),
-        "split": options.split,
+        **stated(options.split, options.domains),
         "seed": options.seed,
         "epochs": options.epochs,
         "steps_per_epoch": options.steps_per_epoch,
+        "per_batch": {each.domain: method.per_batch[name] for name, each in sets.items()},
         "rate": options.rate,
         "balancing": method.balancing if several else None,
         "augmentation": asdict(AUGMENTATION),
@@ -207,28 +145,16 @@ def train(method: Method, run: Path, load, options) -> None:
     }
     network = build(config["spec"])
     model = BalancedModel(network, config["balancing"]) if several else network
-    kept = _kept(config)
-    callbacks = list(kept.values())
+    by_rate = rate_callbacks(method.rate, options.rate, steps)
+    callbacks = list(by_rate.values())
     if method.adversary:
         callbacks.append(StrengthSchedule(network.heads.head("domain"), steps, "dann"))
     model.compile(optimizer(method.rate, options.rate, steps))
 
-    state = RunState(run, config, keep=kept)
+    state = RunState(run, config, keep={**by_rate, "stopwatch": stopwatch})
     first = state.restore(model)
+    tests = testing_sets(options.load, options.split, options.domains, options.asked)
     if first < options.epochs:
-        tests = testing_sets(load, options.split)
-        # FER2013 has other classes, and its pictures are looked at only when all is done.
-        shown = {n: each for n, each in tests.items() if n != "ck48_to_fer2013"}
-        shown = _known(shown, tasks)
-        checks = [ValidationRound(shown, every=options.epochs)] if shown else []
-        report = TensorBoardReport(
-            run / "events",
-            *checks,
-            tasks=tasks,
-            config=config,
-            batch_size=ROWS_IN_BATCH,
-            epochs=options.epochs,
-        )
 
         def batches(first_step):
             return mix(
@@ -240,8 +166,20 @@ def train(method: Method, run: Path, load, options) -> None:
                 first_step=first_step,
             )
 
-        if run.name.rpartition("-s")[0] in options.cosines:
+        if method_of(run) in options.cosines:
             callbacks.append(TaskAffinity(batches(0).take(COSINE_BATCHES)))
+        shown = _shown(tests, tasks, options.domains.across)
+        every = max(options.epochs // ROUNDS, 1)
+        checks = [ValidationRound(shown, every=every)] if shown else []
+        report = TensorBoardReport(
+            run / "events",
+            *checks,
+            tasks=tasks,
+            config=config,
+            batch_size=sum(method.per_batch.values()),
+            epochs=options.epochs,
+            hparams=False,  # the table has a row for it
+        )
         model.fit(
             batches(first * options.steps_per_epoch),
             initial_epoch=first,
@@ -250,91 +188,74 @@ def train(method: Method, run: Path, load, options) -> None:
             callbacks=[*callbacks, *checks, state, report],
             verbose=0,
         )
-    results = measure(network, testing_sets(load, options.split), options.split, run)
-    unfinished = run / "metrics.json.part"
-    unfinished.write_text(json.dumps(results, indent=1) + "\n")
-    unfinished.replace(run / "metrics.json")
+    results = answer(network, tests, options.split, run)
+    write_whole(run / METRICS, {"wall_seconds": stopwatch.seconds, "results": results})
 
 
-def optimizer(kind: str, peak: float, steps: int) -> keras.optimizers.Optimizer:
-    """Momentum under a rate of that kind, or AdamW; weight decay on kernels only."""
-    if kind == "adamw":
-        made = keras.optimizers.AdamW(ADAMW_RATE, weight_decay=ADAMW_DECAY)
-    else:
-        schedules = {
-            "exponential": keras.optimizers.schedules.ExponentialDecay(peak, steps / TENTHS, 0.1),
-            "cosine": keras.optimizers.schedules.CosineDecay(peak, steps),
-        }
-        rate = schedules.get(kind, peak)
-        made = keras.optimizers.SGD(rate, momentum=MOMENTUM, weight_decay=DECAY)
-    made.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
-    return made
+def _shown(tests: dict[str, PreparedSet], tasks: list[Task], across: str) -> dict:
+    """By data set those with a label for a task, but not FER2013.
 
-
-def _kept(config: dict) -> dict:
-    """Callbacks whose state belongs to a run: those that set the learning rate."""
-    kind, steps = config["method"]["rate"], config["epochs"] * config["steps_per_epoch"]
-    if kind == "plateau":
-        return {"learning_rate": Plateau(monitor="loss", factor=0.3, patience=1, min_delta=0.01)}
-    if kind != "dynamic":
-        return {}
-    rule = DynamicRate(
-        config["rate"],
-        decay_steps=steps / TENTHS,
-        window=WINDOW,
-        settle_after=int(SETTLED * steps),
-    )
-    return {"learning_rate": DynamicLearningRate(rule)}
-
-
-def _known(tests: dict[str, PreparedSet], tasks: list[Task]) -> dict[str, PreparedSet]:
-    """Sets with a label for one of the tasks or more."""
+    It has other classes, and its pictures are looked at only when all is done.
+    """
     names = {task.name for task in tasks}
-    return {name: each for name, each in tests.items() if names & set(each.labels)}
+    return {
+        prepared.domain: prepared.take(_some(len(prepared)))
+        for protocol, prepared in tests.items()
+        if protocol != across and names & set(prepared.labels)
+    }
 
 
-def folder_of(runs: Path, method: str, split: str, seed: int) -> Path:
-    """A run's folder."""
-    return runs / split / f"{method}-s{seed}"
-
-
-def sibling(run: Path, method: str) -> Path:
-    """The run of another method on the same split under the same seed."""
-    return run.parent / f"{method}-s{run.name.rpartition('-s')[2]}"
+def _some(rows: int) -> np.ndarray:
+    """Places of the rows that are shown, in order."""
+    return np.sort(np.random.default_rng(1).permutation(rows)[:SHOWN])
 
 
 def run_one(name: str, options, methods: dict[str, Method] = METHODS) -> Path:
     """Trains a method, its teacher before it; what is finished is left alone."""
-    run = folder_of(options.runs, name, options.split, options.seed)
-    if (run / "metrics.json").exists():
+    run = Run(name, options.split, options.seed).folder(options.runs)
+    if (run / METRICS).exists():
         return run
     method = methods[name]
     if method.teacher:
         run_one(method.teacher, options, methods)
-    load = smoke_set if options.smoke else load_set
-    train(method, run, lambda file: load(options.prepared, file), options)
+    train(method, run, options)
+    # Many runs share a process: the graphs and pictures of this one are not to stay in it.
     keras.backend.clear_session()
+    gc.collect()
     return run
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """What a run and the table share."""
-    parser.add_argument("--prepared", type=Path, default=Path("runs/2md-prepared"))
-    parser.add_argument("--runs", type=Path, default=Path("runs/2md"))
+def add_options(parser: argparse.ArgumentParser, runs: Path = Path("runs/2md")) -> None:
+    """What a run and the tables share."""
+    parser.add_argument(
+        "--prepared", type=Path, help="files of `sets`, default runs/2md-prepared; drawn in --smoke"
+    )
+    parser.add_argument("--runs", type=Path, help=f"default {runs}, or beside it in --smoke")
+    parser.add_argument("--sets", choices=DOMAINS, default="here", help="this table's, the paper's")
     parser.add_argument("--rate", type=float, default=RATE, help="highest learning rate")
     parser.add_argument("--paper", action="store_true", help="VGG-16 and 200 epochs")
     parser.add_argument("--smoke", action="store_true", help="a few tiny steps, synthetic faces")
+    parser.set_defaults(default_runs=runs)
 
 
 def complete(options):
-    """The options with what follows from `--paper` and `--smoke`."""
-    options.trunk, options.epochs, options.cosines = TRUNK, EPOCHS, ()
+    """The options with what follows from them."""
+    options.trunk, options.epochs, options.cosines, options.asked = TRUNK, EPOCHS, (), None
     options.steps_per_epoch, options.labelled = STEPS_PER_EPOCH, LABELLED
+    options.domains, other = DOMAINS[options.sets], options.sets != "here"
     if options.paper:
         options.trunk, options.epochs = PAPER_TRUNK, PAPER_EPOCHS
     if options.smoke:
-        options.trunk, options.epochs = SMOKE_TRUNK, 2
-        options.steps_per_epoch, options.labelled = 2, 20
+        options.trunk = SMOKE_PAPER_TRUNK if options.paper else SMOKE_TRUNK
+        options.epochs, options.steps_per_epoch, options.labelled = 2, 2, 20
+    # Runs of other settings would not go on in one folder.
+    kind = ("-vgg16" * options.paper) + ("-paper-sets" * other) + ("-smoke" * options.smoke)
+    options.special = bool(kind)
+    usual = options.default_runs
+    options.runs = options.runs or usual.with_name(usual.name + kind)
+    load = smoke_set if options.smoke and options.prepared is None else load_set
+    folder = options.prepared or Path("runs/2md-prepared")
+    options.load = cache(lambda file: load(folder, file))
     return options
 
 
@@ -346,7 +267,7 @@ def main(arguments=None) -> None:
     add_options(parser)
     options = complete(parser.parse_args(arguments))
     run = run_one(options.method, options)
-    for name, result in json.loads((run / "metrics.json").read_text()).items():
+    for name, result in json.loads((run / METRICS).read_text())["results"].items():
         head = result["headline"]
         print(f"{name}: {head['value']:.4f} ({head['low']:.4f} to {head['high']:.4f})")
 

@@ -1,0 +1,42 @@
+"""Optimisers of the runs: the learning rates that are compared."""
+
+from __future__ import annotations
+
+import keras
+
+from kerasface.training.dynamic_rate import DynamicLearningRate, DynamicRate
+from recipes.distill_2md_mtl.plateau import Plateau
+
+# The paper's: momentum 0.9, a rate from {0.1, 0.01} (its "10e-2"), dropped exponentially; how far
+# is not said. Here by two factors of ten over the run.
+RATE, MOMENTUM, TENTHS, DECAY = 0.1, 0.9, 2.0, 5e-4
+# Windows of the dynamic rate, in steps, and the share of the run after which it only falls.
+WINDOW, SETTLED = 10, 0.85
+ADAMW_RATE, ADAMW_DECAY = 1e-3, 0.05
+
+
+def optimizer(kind: str, peak: float, steps: int) -> keras.optimizers.Optimizer:
+    """Momentum under a rate of that kind, or AdamW; weight decay on kernels only."""
+    if kind == "adamw":
+        made = keras.optimizers.AdamW(ADAMW_RATE, weight_decay=ADAMW_DECAY)
+    else:
+        schedules = {
+            "exponential": keras.optimizers.schedules.ExponentialDecay(peak, steps / TENTHS, 0.1),
+            "cosine": keras.optimizers.schedules.CosineDecay(peak, steps),
+        }
+        rate = schedules.get(kind, peak)
+        made = keras.optimizers.SGD(rate, momentum=MOMENTUM, weight_decay=DECAY)
+    made.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
+    return made
+
+
+def rate_callbacks(kind: str, peak: float, steps: int) -> dict[str, keras.callbacks.Callback]:
+    """Callbacks that set the rate, for `RunState(keep=...)`; none where a schedule does."""
+    if kind == "plateau":
+        return {"learning_rate": Plateau(monitor="loss", factor=0.3, patience=1, min_delta=0.01)}
+    if kind != "dynamic":
+        return {}
+    rule = DynamicRate(
+        peak, decay_steps=steps / TENTHS, window=WINDOW, settle_after=int(SETTLED * steps)
+    )
+    return {"learning_rate": DynamicLearningRate(rule)}

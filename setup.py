@@ -71,6 +71,7 @@ setup(
             *(package for packages in RUNTIMES.values() for package in packages),
             "jax>=0.5",
             "keras-hub>=0.25",
+            "opencv-python-headless>=4.10,<5",
             "pyarrow>=17",
             "pytest>=8",
             "pytest-xdist>=3.6",  # a file of tests a worker

@@ -31,8 +31,8 @@ heavy = [name for name in ("tensorflow", "keras", "h5py", "rich", "requests") if
 assert not heavy, heavy
 others = {"litert": "onnxruntime", "onnx": "ai_edge_litert"}
 sys.modules[others[sys.argv[1]]] = None
-model = kerasface.zoo.load("student", runtime=sys.argv[1], precision="float32")
-print(json.dumps(model.analyze([sys.argv[2], "missing.png"])))
+analyzer = kerasface.FaceAnalyzer("student", "none", sys.argv[1], precision="float32")
+print(json.dumps([result.to_dict() for result in analyzer([sys.argv[2], "missing.png"])]))
 """
 
 
@@ -148,6 +148,10 @@ def test_command_line(python, photo, elsewhere):
     done = run(python, "-m", "kerasface", *words, **elsewhere)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)[0]["faces"][0]["answers"]["age"]["unit"] == "years"
+    # By itself it takes the runtime that is there, and tells in lines where there is no `rich`.
+    done = run(python, "-m", "kerasface", "analyze", photo, "--detector", "none", **elsewhere)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"{photo}: ") and " years (" in done.stdout
     done = run(python, "-m", "kerasface", "zoo", "list", "--json", **elsewhere)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)[0]["name"] == "student"

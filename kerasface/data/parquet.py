@@ -26,7 +26,7 @@ def arrow() -> Any:
         import pyarrow.parquet
     except ImportError as error:
         raise ImportError(
-            f"label files are Parquet: pip install 'kerasface[labels]' ({error})"
+            f"Parquet files need pyarrow: pip install 'kerasface[labels]' ({error})"
         ) from None
     return pyarrow
 

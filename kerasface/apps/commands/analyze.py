@@ -1,17 +1,17 @@
-"""`kerasface analyze`: files and folders of pictures to a table, JSON, CSV and drawn pictures."""
+"""`kerasface analyze`: pictures, folders, films and cameras to tables, files and drawn pictures."""
 
 from __future__ import annotations
 
 import argparse
-import csv
-import json
 import os
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from importlib.util import find_spec
+from typing import Any
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
+from kerasface.apps.analyze_options import add_reading, add_results, checked
+
 DEFAULT_MODEL = "student"
 
 
@@ -21,215 +21,226 @@ def add_analyze(subparsers) -> None:
         "analyze",
         help="read the faces in pictures",
         description="Finds the faces in pictures and reads each with a published model. Without "
-        "--json, --csv or --out a table is printed.",
-        epilog="Groups of race are shown only where they are asked for: --tasks age,race.",
+        "--results, --json, --csv or --out a table is printed. Folders of any size are read as "
+        "they are come to.",
+        epilog="Groups of race are annotators' guesses, shown only where they are asked for: "
+        "--tasks age,race.",
     )
-    parser.add_argument("pictures", nargs="+", metavar="PATH", help="a picture or a folder")
+    parser.add_argument("pictures", nargs="*", metavar="PATH", help="a picture or a folder")
     parser.add_argument(
-        "--model",
-        default=DEFAULT_MODEL,
-        help="name in the zoo (student, student@1.0.0), entry folder or https address "
-        "(default: %(default)s)",
-    )
-    parser.add_argument("--tasks", help="names with commas between; default: all but race")
-    parser.add_argument(
-        "--detector",
-        choices=("mtcnn", "none"),
-        default="mtcnn",
-        help="none: each picture is the crop of one face (default: %(default)s)",
-    )
-    parser.add_argument("--json", metavar="FILE", help="write all answers as JSON; - for stdout")
-    parser.add_argument("--csv", metavar="FILE", help="write a row a face; - for stdout")
-    parser.add_argument(
-        "--out",
-        metavar="PATH",
-        type=Path,
-        help="write pictures with boxes and answers: a file for one picture, else a folder",
+        "--watch",
+        metavar="SOURCE",
+        help="instead of pictures a video file, or the number of a camera (0 is the first; "
+        "Ctrl-C ends it)",
     )
     parser.add_argument(
-        "--runtime",
-        choices=("keras", "litert", "onnx", "openvino"),
-        default="keras",
-        help="what runs the network; others than keras need no TensorFlow (default: %(default)s)",
+        "--every", type=float, metavar="SECONDS", help="between the frames that are read"
     )
-    parser.add_argument(
-        "--precision",
-        choices=("float32", "float16", "int8"),
-        help="of the runtime's file; default: the most precise",
-    )
-    parser.add_argument("--threads", type=int, help="of the runtime; default: up to 4")
-    parser.add_argument(
-        "--batch-size", type=int, default=64, help="faces at once (default: %(default)s)"
-    )
+    add_reading(parser, DEFAULT_MODEL)
+    add_results(parser)
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Reads the pictures; 2 where none of them could be read."""
-    paths = list(expand(options.pictures))
-    targets = _targets(options, paths)
-    from kerasface import zoo
-    from kerasface.apps.startup import quiet_start
+    from kerasface.apps.commands.label import parse_threshold
 
-    with quiet_start():
-        from kerasface.inference.analysis import iterate_analyses
-
-    choices = {"runtime": options.runtime} if options.runtime != "keras" else {}
-    choices |= {
-        name: value
-        for name in ("precision", "threads")
-        if (value := getattr(options, name)) is not None
-    }
-    model = zoo.load(options.model, **choices)
-    tasks = options.tasks and [name.strip() for name in options.tasks.split(",") if name.strip()]
-    analyses = iterate_analyses(model, paths, tasks, options.detector, options.batch_size)
-    records = []
-    with _progress(len(paths)) as advance:
-        for record in analyses:
-            if "error" in record:
-                print(f"error: {record['error']}", file=sys.stderr)
-            elif record["image"] in targets:
-                _draw(record, targets[record["image"]])
-            records.append(record)
-            advance()
-    if options.json:
-        with _opened(options.json) as file:
-            json.dump(records, file, indent=2, ensure_ascii=False, allow_nan=False)
-            file.write("\n")
-    if options.csv:
-        with _opened(options.csv) as file:
-            write_csv(records, file)
-    if not (options.json or options.csv or options.out):
-        print_table(records)
-    return 0 if any("error" not in record for record in records) else 2
+    threshold = parse_threshold(options.threshold)
+    form, drawn = checked(options)
+    paths = list(options.pictures)
+    counted = _count(paths, options.allow_urls) if not options.watch else None
+    analyzer = _analyzer(options, threshold)
+    with ExitStack() as stack:
+        results, sinks = _opened(stack, options, form, analyzer)
+        advance = stack.enter_context(_progress(counted))
+        if options.watch is not None:
+            pairs = _watched(analyzer, options.watch, options.every, drawn is not None)
+        else:
+            done = results.done if options.resume else ()
+            pictures = expand(paths, options.allow_urls)
+            pairs = _read(analyzer, _still_to_do(pictures, done, advance))
+        good, bad = _written(pairs, sinks, drawn, advance)
+    if results is not None and options.results != "-":
+        print(f"{options.results}: {good + bad:,} pictures read, {bad:,} with an error")
+    return 2 if bad and not good else 0
 
 
-def expand(arguments: Iterable[str]) -> Iterator[str]:
+def expand(arguments: Iterable[str], allow_urls: bool = False) -> Iterator[str]:
     """Files as they are; of folders all pictures below them, in order of their paths.
 
+    Args:
+        arguments: paths of files and folders.
+        allow_urls: whether addresses are passed on.
+
+    Returns:
+        An iterator that reads folders as they are come to.
+
     Raises:
-        FileNotFoundError: there is no such file or folder, or a folder holds no picture.
+        FileNotFoundError: at once: there is no such file or folder, or a folder holds no picture.
     """
+    from kerasface.inference.pictures import each_picture, is_address, picture_files
+
+    arguments = list(arguments)
     for argument in arguments:
-        path = Path(argument)
-        if path.is_dir():
-            found = sorted(
-                str(each)
-                for each in path.rglob("*")
-                if each.suffix.lower() in SUFFIXES and each.is_file()
-            )
-            if not found:
+        if os.path.isdir(argument):
+            if next(picture_files(argument), None) is None:
                 raise FileNotFoundError(f"no picture in the folder {argument}")
-            yield from found
-        elif path.exists():
-            yield argument
-        else:
-            raise FileNotFoundError(f"no such file or folder: {argument}")
+        elif not os.path.exists(argument) and not (allow_urls and is_address(argument)):
+            more = "; --allow-urls fetches addresses" if is_address(argument) else ""
+            raise FileNotFoundError(f"no such file or folder: {argument}{more}")
+    return each_picture(arguments)
 
 
-def write_csv(records: list[dict], file) -> None:
-    """One row a face, one a picture without faces; columns of the tasks that have a short form."""
-    columns = ["image", "error", "face", "left", "top", "width", "height", "found_confidence"]
-    rows = []
-    for record in records:
-        row = {"image": record["image"], "error": record.get("error", "")}
-        for number, face in enumerate(record["faces"]):
-            cells = {"face": number, "found_confidence": face["confidence"]}
-            cells |= zip(("left", "top", "width", "height"), face["box"], strict=True)
-            for task, answer in face["answers"].items():
-                if "label" in answer:
-                    cells |= {task: answer["label"], f"{task}_confidence": answer["confidence"]}
-                elif "value" in answer:
-                    cells[task] = answer["value"]
-                    cells |= {
-                        f"{task}_{end}": answer[end] for end in ("low", "high") if end in answer
-                    }
-            rows.append(row | cells)
-        if not record["faces"]:
-            rows.append(row)
-    columns += dict.fromkeys(name for row in rows for name in row if name not in columns)
-    writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
+def _analyzer(options: argparse.Namespace, threshold):
+    from kerasface.apps.face_analyzer import FaceAnalyzer
+    from kerasface.apps.startup import quiet_start
+    from kerasface.inference.detection import resolve_detector
+    from kerasface.zoo.runtime_loading import ready_runtime
 
-
-def print_table(records: list[dict]) -> None:
-    """A table on the terminal, a row a face, and the notes that belong to it."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    from kerasface.apps.wording import in_words, notes_of
-
-    faces = [face for record in records for face in record["faces"]]
-    tasks = dict.fromkeys(
-        name for face in faces for name, answer in face["answers"].items() if in_words(answer)
+    runtime = options.runtime
+    if runtime == "auto":
+        runtime = ready_runtime(options.model, options.precision)
+    # Only imports are quiet: what is fetched shows a bar.
+    with quiet_start():
+        if runtime == "keras" and find_spec("keras") is not None:
+            import kerasface.inference.published_model  # noqa: F401
+        detector = resolve_detector(options.detector)
+    return FaceAnalyzer(
+        options.model,
+        detector,
+        options.runtime,
+        options.tasks and _words(options.tasks),
+        threshold,
+        precision=options.precision,
+        threads=options.threads,
+        batch_size=options.batch_size,
+        undetected=options.undetected,
+        allow_urls=options.allow_urls,
     )
-    table = Table("picture", "face", *tasks)
-    for record in records:
-        name = Text(str(record["image"]), overflow="fold")
-        for number, face in enumerate(record["faces"]):
-            words = [in_words(face["answers"].get(task, {})) for task in tasks]
-            table.add_row(name, str(number), *map(Text, words))
-        if not record["faces"]:
-            table.add_row(name, "cannot be read" if "error" in record else "no face found")
-    console = Console()
-    console.print(table)
-    for note in notes_of(faces):
-        console.print(Text(note, style="italic"), soft_wrap=True)
 
 
-def _targets(options, paths: list[str]) -> dict[str, Path]:
-    """Where each drawn picture goes; refused where two would fall on one, or on an original."""
-    if options.out is None:
-        return {}
-    if len(paths) == 1 and not options.out.is_dir():
-        targets = {paths[0]: options.out}
-        if options.out.suffix.lower() not in (".jpg", ".jpeg", ".png", ".webp"):
-            raise ValueError(f"--out must end in .jpg, .png or .webp. Received: {options.out}")
-    else:
-        if options.out.is_file():
-            raise ValueError(f"several pictures go to a folder. Received: --out {options.out}")
-        root = os.path.commonpath([Path(path).resolve().parent for path in paths])
-        targets = {
-            path: options.out / Path(path).resolve().relative_to(root).with_suffix(".png")
-            for path in paths
-        }
-    originals = {Path(path).resolve() for path in paths}
-    resolved = [target.resolve() for target in targets.values()]
-    if originals & set(resolved) or len(set(resolved)) < len(set(paths)):
-        raise ValueError(
-            f"--out would write over a picture, or two to one file. Received: {options.out}"
-        )
-    return targets
+def _opened(stack: ExitStack, options, form: str | None, analyzer):
+    """The file of results, or None, and everything that records are written to."""
+    from kerasface.apps.result_files import CsvFile, JsonFile
+    from kerasface.apps.result_rows import columns_of
+    from kerasface.apps.result_run import open_results
+    from kerasface.apps.result_table import Lines, TablePages
+
+    timed = options.watch is not None
+    columns = columns_of(analyzer.tasks, analyzer.thresholds, timed)
+    results, sinks = None, []
+    if form is not None:
+        facts = _facts(options, analyzer)
+        results = open_results(options.results, form, columns, facts, options.resume)
+        sinks.append(stack.enter_context(results))
+    for kind, place in ((JsonFile, options.json), (CsvFile, options.csv)):
+        if place:
+            sinks.append(stack.enter_context(kind(place, columns)))
+    if not sinks and not options.out:
+        sinks.append(stack.enter_context(Lines() if timed else TablePages()))
+    return results, sinks
 
 
-def _draw(record: dict, target: Path) -> None:
-    from kerasface.apps.annotation import annotate
-    from kerasface.inference.pictures import as_picture
+def _facts(options, analyzer) -> dict[str, Any]:
+    """All that the answers depend on, for who finds them and for --resume."""
+    from kerasface import __version__
+    from kerasface.inference.detectors import AUTO, installed_detector
 
-    target.parent.mkdir(parents=True, exist_ok=True)
-    annotate(as_picture(record["image"]), record).save(target)
+    manifest = getattr(analyzer.model, "manifest", None)
+    automatic = options.detector == AUTO
+    return {
+        "model": manifest.reference if manifest else options.model,
+        "runtime": analyzer.runtime,
+        "precision": getattr(analyzer.model, "precision", None),
+        "detector": installed_detector() if automatic else options.detector,
+        "undetected": options.undetected,
+        "tasks": [task.name for task in analyzer.tasks],
+        "thresholds": analyzer.thresholds,
+        "kerasface": __version__,
+    }
 
 
-@contextmanager
-def _opened(place: str):
-    if place == "-":
-        yield sys.stdout
+def _still_to_do(pictures: Iterable[str], done, advance: Callable[[], None]) -> Iterator[str]:
+    for picture in pictures:
+        if picture in done:
+            advance()
+        else:
+            yield picture
+
+
+def _read(analyzer, pictures: Iterable[str]) -> Iterator[tuple[dict, None]]:
+    for result in analyzer.stream(pictures):
+        yield result.to_dict(), None
+
+
+def _watched(
+    analyzer, source: str, every: float | None, with_pixels: bool
+) -> Iterator[tuple[dict, Any]]:
+    """Records of frames, with their pixels where these are wanted."""
+    from kerasface.inference.video import video_frames
+
+    # OpenCV and its decoders tell stderr of their own what the one line of an error says.
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+    if not with_pixels:
+        for result in analyzer.watch(source, every):
+            yield result.to_dict(), None
         return
-    with open(place, "w", newline="", encoding="utf-8") as file:
-        yield file
+    for frame in video_frames(source, every):
+        for result in analyzer.stream(frame):
+            yield result.to_dict(), frame.content
+
+
+def _written(pairs, sinks, drawn, advance) -> tuple[int, int]:
+    """Draws, then writes each record, so that what is recorded is drawn too.
+
+    Returns:
+        How many could be read, and how many not.
+    """
+    good = bad = 0
+    for record, pixels in pairs:
+        if "error" in record:
+            print(f"error: {record['error']}", file=sys.stderr)
+            bad += 1
+        else:
+            good += 1
+            if drawn is not None:
+                drawn.draw(record, pixels)
+        for sink in sinks:
+            sink.write(record)
+        advance()
+    return good, bad
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def _count(paths: list[str], allow_urls: bool) -> int | None:
+    """How many pictures there are, where a person watches and wants to know; errors at once."""
+    pictures = expand(paths, allow_urls)
+    return sum(1 for _ in pictures) if sys.stderr.isatty() else 0
 
 
 @contextmanager
-def _progress(total: int):
-    """A bar on stderr for several pictures, where a person watches."""
-    if total < 2 or not sys.stderr.isatty():
+def _progress(total: int | None):
+    """A bar on stderr for several pictures, where a person watches; None: no end is known."""
+    if total is None or total < 2 or not sys.stderr.isatty():
         yield lambda: None
         return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    try:
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+        )
+    except ImportError:  # a light install has no bars
+        yield lambda: None
+        return
+    columns = (TextColumn("pictures"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("pictures", total=total)
         yield lambda: progress.advance(task)

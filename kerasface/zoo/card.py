@@ -17,6 +17,12 @@ HUB_TASKS = {
     "embedding": "image-feature-extraction",
     "landmarks": "keypoint-detection",
 }
+# What `kerasface.inference.FaceReader` does, the same for every entry.
+UNDETECTED = (
+    "Where the detector finds nothing no face is made up: the picture has none, or, with "
+    '`undetected="whole"`, is read whole as if it were this crop, and the face says '
+    "`detected: false`."
+)
 DO_NOT_EDIT = "Rendered from `manifest.json` by `kerasface.zoo.card`; do not edit."
 
 
@@ -125,6 +131,7 @@ def render_card(manifest: Manifest) -> str:
         f"{contract.colour}, {low:g} to {high:g}; scaling is inside the model.",
         f"Crop: {contract.crop}",
         f"Template: {'; '.join(numbers)}. Resize: {contract.resize}.",
+        UNDETECTED,
     ]
     if manifest.exports:
         parts += _other_runtimes(manifest)

@@ -54,6 +54,7 @@ def test_body(manifest):
         "| age | regression | 0 to 116 years | annotators' guesses, not facts about a person |",
         "Crop: eyes and mouth on the template",
         "eyes [0.5, 0.343]",
+        'no face is made up: the picture has none, or, with `undetected="whole"`, is read whole',
         "| gender | UTKFace | validation | accuracy | 90.0 % | 80.0 to 95.0 % | 100 | one crop |",
         "| age | UTKFace | validation | mean absolute error (years) | 5.10 | 4.90 to 5.30 | 100 |",
         "| gender | UTKFace | validation | age 0-2 | accuracy | 81.2 % |",

@@ -12,10 +12,11 @@ LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 
 @contextmanager
 def quiet_start() -> Iterator[None]:
-    """Hides what TensorFlow's C++ part writes to stderr while it is imported.
+    """Hides what C++ code writes to stderr: TensorFlow when imported, runtimes when they start.
 
-    Its first lines come before it reads its own log level, so they are kept away by pointing file
-    descriptor 2 elsewhere. Python errors come out as ever. Whoever sets `TF_CPP_MIN_LOG_LEVEL`
+    TensorFlow's first lines come before it reads its own log level, so they are kept away by
+    pointing file descriptor 2 elsewhere. What Python writes to `sys.stderr`, such as bars of
+    downloads, warnings and errors, comes out as ever. Whoever sets `TF_CPP_MIN_LOG_LEVEL`
     wants to see the lines, and then nothing is hidden.
 
     Example:
@@ -28,10 +29,25 @@ def quiet_start() -> Iterator[None]:
     os.environ[LEVEL] = "3"
     sys.stderr.flush()
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    python = sys.stderr
+    if _writes_to_descriptor_2(python):
+        sys.stderr = open(  # noqa: SIM115 - closed below
+            kept, "w", buffering=1, encoding=python.encoding, errors=python.errors, closefd=False
+        )
     os.dup2(nowhere, 2)
     try:
         yield
     finally:
+        if sys.stderr is not python:
+            sys.stderr.close()
+            sys.stderr = python
         os.dup2(kept, 2)
         os.close(kept)
         os.close(nowhere)
+
+
+def _writes_to_descriptor_2(stream) -> bool:
+    try:
+        return stream.fileno() == 2
+    except (AttributeError, OSError, ValueError):
+        return False

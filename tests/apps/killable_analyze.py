@@ -5,7 +5,6 @@ import time
 
 from kerasface import zoo
 from kerasface.apps.main import main
-from kerasface.zoo import runtime_loading
 from tests.apps.numpy_model import MeansRunner, numpy_model
 
 PAUSE = 0.02
@@ -21,6 +20,5 @@ class SlowRunner(MeansRunner):
 
 if __name__ == "__main__":
     zoo.load = lambda name, **choices: numpy_model(SlowRunner())
-    runtime_loading.ready_runtime = lambda *words: "litert"
     words = ["--detector", "none", "--batch-size", "2"]
     sys.exit(main(["analyze", *sys.argv[1:], *words]))

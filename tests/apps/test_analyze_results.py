@@ -19,7 +19,6 @@ __all__ = ["film"]
 @pytest.fixture(autouse=True)
 def student(monkeypatch):
     monkeypatch.setattr("kerasface.zoo.load", lambda name, **choices: numpy_model(), raising=False)
-    monkeypatch.setattr("kerasface.zoo.runtime_loading.ready_runtime", lambda *words: "litert")
 
 
 @pytest.fixture

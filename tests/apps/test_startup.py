@@ -1,6 +1,7 @@
 """Lines of the backend are hidden while it starts, errors and wishes to see them are not."""
 
 import os
+import sys
 
 import pytest
 
@@ -17,6 +18,18 @@ def test_lines_are_hidden_and_stderr_comes_back(monkeypatch, capfd):
         shout(b"hidden")
     shout(b"seen")
     assert capfd.readouterr().err == "seen"
+
+
+def test_what_python_writes_is_seen(monkeypatch, capfd):
+    monkeypatch.delenv(LEVEL, raising=False)
+    monkeypatch.setattr(sys, "stderr", own := open(2, "w", closefd=False, encoding="utf-8"))
+    with quiet_start():
+        shout(b"hidden")
+        print("seen", file=sys.stderr)
+    assert sys.stderr is own
+    print("too", file=sys.stderr)
+    own.flush()
+    assert capfd.readouterr().err == "seen\ntoo\n"
 
 
 def test_who_sets_the_level_sees_everything(monkeypatch, capfd):

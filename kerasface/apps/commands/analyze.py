@@ -7,7 +7,6 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from importlib.util import find_spec
 from typing import Any
 
 from kerasface.apps.analyze_options import add_reading, add_results, checked
@@ -94,29 +93,20 @@ def expand(arguments: Iterable[str], allow_urls: bool = False) -> Iterator[str]:
 def _analyzer(options: argparse.Namespace, threshold):
     from kerasface.apps.face_analyzer import FaceAnalyzer
     from kerasface.apps.startup import quiet_start
-    from kerasface.inference.detection import resolve_detector
-    from kerasface.zoo.runtime_loading import ready_runtime
 
-    runtime = options.runtime
-    if runtime == "auto":
-        runtime = ready_runtime(options.model, options.precision)
-    # Only imports are quiet: what is fetched shows a bar.
     with quiet_start():
-        if runtime == "keras" and find_spec("keras") is not None:
-            import kerasface.inference.published_model  # noqa: F401
-        detector = resolve_detector(options.detector)
-    return FaceAnalyzer(
-        options.model,
-        detector,
-        options.runtime,
-        options.tasks and _words(options.tasks),
-        threshold,
-        precision=options.precision,
-        threads=options.threads,
-        batch_size=options.batch_size,
-        undetected=options.undetected,
-        allow_urls=options.allow_urls,
-    )
+        return FaceAnalyzer(
+            options.model,
+            options.detector,
+            options.runtime,
+            options.tasks and _words(options.tasks),
+            threshold,
+            precision=options.precision,
+            threads=options.threads,
+            batch_size=options.batch_size,
+            undetected=options.undetected,
+            allow_urls=options.allow_urls,
+        )
 
 
 def _opened(stack: ExitStack, options, form: str | None, analyzer):

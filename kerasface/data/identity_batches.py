@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from kerasface.data.array_batches import ArrayBatches
-from kerasface.data.batches import labelled_weights, task_columns
+from kerasface.data.batches import TEACHER, labelled_weights, task_columns, teacher_columns
 from kerasface.data.prepared import PreparedSet
 from kerasface.data.shuffled_rows import ShuffledRows
 from kerasface.tasks import Task
@@ -92,6 +92,7 @@ def identity_batches(
     seed: int = 0,
     augmentation=None,
     first_step: int = 0,
+    soft: bool = False,
 ):
     """An endless `tf.data` set of P x K batches under the batch contract.
 
@@ -105,13 +106,15 @@ def identity_batches(
         seed: same seed, same batches.
         augmentation: `kerasface.data.Augmentation` or None.
         first_step: where to start, in batches.
+        soft: also give the cached outputs of a teacher, as `mix` does.
 
     Returns:
         A `tf.data.Dataset` of `(images, labels, sample_weight)` as of `mix`, with
         `people * pictures` rows.
 
     Raises:
-        ValueError: no task is named `identity`, a label is illegal, or as `IdentityPlan`.
+        ValueError: no task is named `identity`, a label is illegal, `soft` is wanted and missing,
+            or as `IdentityPlan`.
 
     Example:
 
@@ -128,13 +131,18 @@ def identity_batches(
         images = tf.constant(prepared.images)
         labels = {name: tf.constant(column) for name, (column, _) in columns.items()}
         masks = {name: tf.constant(mask) for name, (_, mask) in columns.items()}
+        taught = teacher_columns(prepared, tasks) if soft else {}
+        targets = {name: tf.constant(column) for name, column in taught.items()}
 
     def batch(step):
         rows = tf.numpy_function(plan.rows, [step], tf.int64)
         rows.set_shape([plan.people * plan.pictures])
+        chosen = {name: tf.gather(column, rows) for name, column in labels.items()}
+        if soft:
+            chosen[TEACHER] = {name: tf.gather(each, rows) for name, each in targets.items()}
         return finished(
             tf.gather(images, rows),
-            {name: tf.gather(column, rows) for name, column in labels.items()},
+            chosen,
             {name: tf.gather(mask, rows) for name, mask in masks.items()},
             tasks,
             augmentation,

@@ -40,11 +40,13 @@ def with_hidden(model: FaceModel, names: Sequence[str]) -> Callable:
         ((2, 2), (2, 12, 12, 8))
     """
     names = tuple(dict.fromkeys(names))
-    found = [hidden_output(model, name) for name in names]
-    tapped = keras.Model(model.trunk.inputs, [model.trunk.output, *found], name="tapped")
+    inside = [hidden_output(model, name) for name in names]
+    tapped = keras.Model(model.trunk.inputs, [model.trunk.output, *inside], name="tapped")
 
     def ask(images, training=False, fork=None):
-        features, *layers = tapped(model.trunk_input(images, training), training=training)
+        found = tapped(model.trunk_input(images, training), training=training)
+        # Keras gives a list of one output as that output.
+        features, *layers = found if names else [found]
         outputs = model.answers(model.pooled(features), training, fork)
         return outputs, dict(zip(names, layers, strict=True))
 

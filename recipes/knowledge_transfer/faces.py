@@ -13,6 +13,7 @@ LFW, nor of MTFL's copy of it, trains that aligner. Half a minute and four minut
 from __future__ import annotations
 
 import argparse
+import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -159,6 +160,12 @@ def as_classes(prepared: PreparedSet, people, name: str = "person") -> PreparedS
         labels={**found.labels, name: numbers},
         masks={**found.masks, name: np.ones(len(numbers), bool)},
     )
+
+
+def some_people(subjects, share: float) -> list[str]:
+    """Names of a share of the people, in the order of their sha1: smaller shares lie in larger."""
+    names = sorted({*subjects.tolist()}, key=lambda each: hashlib.sha1(each.encode()).hexdigest())
+    return names[: max(round(share * len(names)), 2)]
 
 
 def person_task(people, **more) -> Classification:

@@ -160,11 +160,26 @@ def with_interval(values, people=None, seed: int = 0) -> dict:
     return {"value": float(values.mean()), "low": float(low), "high": float(high)}
 
 
-def gap(first: Sequence, second: Sequence, people=None) -> dict:
-    """Mean of `first - second` of the same rows, with its interval.
+def gap(first: Sequence, second: Sequence, people=None, seed: int = 0) -> dict:
+    """Mean of `first - second` of the same rows, with its 95 % interval by the bootstrap.
 
-    Either may be a list of several runs' rows, `(seeds, rows)`: their mean by row is taken, so
-    that the interval is over rows; see `across_seeds` for how far the seeds differ.
+    Args:
+        first: `(rows,)`, or `(seeds, rows)` of as many runs of each.
+        second: the same.
+        people: `(rows,)` names: whole people are drawn; None: rows. Seeds are drawn too.
+        seed: of the draws.
     """
-    one, other = (np.atleast_2d(np.asarray(each, float)).mean(0) for each in (first, second))
-    return with_interval(one - other, people)
+    gaps = np.atleast_2d(np.asarray(first, float)) - np.atleast_2d(np.asarray(second, float))
+    if people is None:
+        sums, counts = gaps, np.ones(gaps.shape[1])
+    else:
+        _, group = np.unique(np.asarray(people), return_inverse=True)
+        sums = np.stack([np.bincount(group, row) for row in gaps])
+        counts = np.bincount(group).astype(float)
+    chance, drawn = np.random.default_rng(seed), []
+    for _ in range(RESAMPLES):
+        times = np.bincount(chance.integers(0, len(counts), len(counts)), minlength=len(counts))
+        runs = chance.integers(0, len(gaps), len(gaps))
+        drawn.append((sums[runs] @ times).mean() / (counts @ times))
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return {"value": float(gaps.mean()), "low": float(low), "high": float(high)}

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from kerasface.data.augment import Augmentation
+from kerasface.data.batches import TEACHER, mirrored_column
 from kerasface.data.identity_batches import IdentityPlan, identity_arrays, identity_batches
 from kerasface.tasks import Classification, Embedding
 from tests.data.partial_sets import EXPRESSION, numbered_set, numbers_of
@@ -125,6 +126,22 @@ def test_what_cannot_be_drawn_is_said(faces):
     for people, pictures in ((1, 2), (2, 1)):
         with pytest.raises(ValueError, match="Received: people="):
             IdentityPlan(faces.subjects, people, pictures)
+
+
+def test_a_kept_teacher_comes_along_and_knows_the_side(faces):
+    """What the teacher said of row n is n, of its mirror image n + 1000."""
+    said = np.repeat(np.arange(60, dtype="float32")[:, None], 3, axis=1)
+    taught = replace(faces, soft={"expression": said, mirrored_column("expression"): said + 1000})
+    always = Augmentation(1.0, 0, 0, 0, 0, 0, 0, 0)
+    for augmentation, more in ((None, 0), (always, 1000)):
+        batches = identity_batches(
+            taught, (IDENTITY, EXPRESSION), 5, 2, augmentation=augmentation, soft=True
+        )
+        images, labels, _ = next(iter(batches))
+        numbers, _ = numbers_of(images)
+        assert labels[TEACHER]["expression"][:, 0].numpy().tolist() == (numbers + more).tolist()
+    with pytest.raises(ValueError, match="run cache_teacher first"):
+        identity_batches(faces, (IDENTITY, EXPRESSION), 5, 2, soft=True)
 
 
 def test_any_task_may_be_the_identity(faces):

@@ -249,6 +249,15 @@ def test_a_student_cannot_tell_a_kept_teacher_from_one_online(teacher, faces, tm
         np.testing.assert_allclose(one, other, atol=1e-5)
 
 
+def test_a_teacher_is_kept_without_its_layers(teacher, faces):
+    """Keras gives a list of one output as that output."""
+    few = faces.take([0, 1, 2])
+    kept = cache_teacher_flips(teacher, few).soft
+    assert set(kept) == {"gender", "gender|mirrored"}
+    online = teacher(few.images[:, :, ::-1].astype("float32"))["gender"]
+    np.testing.assert_allclose(kept["gender|mirrored"], online, rtol=1e-5, atol=1e-5)
+
+
 def test_kept_teachers_are_refused_where_they_do_not_fit(teacher, faces, batches):
     with pytest.raises(ValueError, match="tasks must be of"):
         cache_teacher_flips(teacher, faces, tasks=["landmarks5"])

@@ -1,0 +1,150 @@
+"""Table 3 of Wang et al. (2017): points of the face, by ResNet-50/8, from two initialisations.
+
+    python -m recipes.knowledge_transfer.classification ...                             # first
+    python -m recipes.knowledge_transfer.alignment --prepared runs/kt-prepared --runs runs/kt \\
+        --data DATA
+
+Five points on MTFL (its pictures from the web train, `testing.txt` tests) and 68 on Helen and AFW
+(Helen's testset tests). Student and teacher begin from the networks of `classification.py`: the
+student from "Pretrain", trained on labels of people alone, or from "Distill", fully initialised and
+then distilled. Then equation 5 with neither target, with the teacher's hidden layer (equation 7),
+or with soft predictions. The soft target is what the teacher of classification says of these
+faces, the hidden one that of the teacher of points. Writes `alignment.json`; what is trained is
+skipped. About 25 minutes on two cores. Expected: "Distill" with the hidden layer is best.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from kerasface.data import mix
+from kerasface.data.prepared import PreparedSet
+from kerasface.losses import SquaredDistance
+from kerasface.tasks import Landmarks
+from kerasface.training import cache_teacher_flips, distil, pretrain
+from kerasface.zoo.schema import dump_json
+from recipes.knowledge_transfer import faces, measures, networks
+from recipes.knowledge_transfer.classification import classes, folder_of, options_of
+
+# In equation 6 points are counted in tenths of the crop, so that their errors are about as large as
+# the other terms; AdamW stands for the paper's momentum, whose rate would have to be found anew.
+PHI = 100.0
+TASKS = {
+    "five": Landmarks("landmarks5", 5, alpha=PHI),
+    "sixty_eight": Landmarks("landmarks68", 68, alpha=PHI / 10),
+}
+SETS = {"five": "mtfl", "sixty_eight": "w300"}
+EPOCHS = {"five": 16, "sixty_eight": 60}
+INITIALISATIONS = {"pretrain": "labels", "distill": "ours"}
+TARGETS = ("none", "hidden", "soft")
+
+
+class Aligners:
+    """Trains the networks of one set of points, or what is left of them."""
+
+    def __init__(self, points: str, options, people, temperature: float):
+        self.points, self.options, self.temperature = points, options, temperature
+        self.runs, self.small = options.runs, options.smoke
+        self.task, self.person = TASKS[points], people.task
+        train = options.load(f"{SETS[points]}-train")
+        self.train = faces.without_lfw(train) if points == "five" else train
+        self.test = options.load(f"{SETS[points]}-test")
+        self.rows = 8 if self.small else networks.ROWS
+        self.steps = 2 if self.small else max(len(self.train) // self.rows, 1)
+        self.epochs = 1 if self.small else EPOCHS[points]
+        self.teacher_run = self.runs / f"align-{points}-teacher"
+        self.taught: PreparedSet | None = None
+
+    def stage(self, folder: Path, tasks, prepared: PreparedSet, settings: dict, soft=False):
+        """Pictures are only mirrored, so that what is kept of a teacher is what it would say."""
+        batches = lambda first: mix(  # noqa: E731
+            {"faces": prepared},
+            {"faces": self.rows},
+            tasks,
+            augmentation=networks.FLIPS,
+            first_step=first,
+            soft=soft,
+        )
+        return networks.stage(
+            folder, batches, self.epochs, self.steps, networks.ADAPTIVE_RATE, settings, True
+        )
+
+    def loss(self, tasks) -> dict:
+        """Equation 6; the other task's own."""
+        own = {task.name: task.make_loss() for task in tasks}
+        return {**own, self.task.name: SquaredDistance(name="points")}
+
+    def teach(self) -> None:
+        """The teacher of points from that of classification, and what both say."""
+        tasks = (self.task,)
+        stage = self.stage(self.teacher_run, tasks, self.train, {"points": self.points})
+        begin = self.runs / "classify-teacher"
+        if not stage.is_finished:
+            divisor = self.options.divisor
+            network = networks.started(divisor, tasks, 0, begin, self.small)
+            pretrain(network, stage, loss=self.loss(tasks))
+        kept = self.runs / f"align-{self.points}-taught.npz"
+        if not kept.exists():
+            taught = cache_teacher_flips(networks.trained(begin), self.train, tasks=["person"])
+            teacher = networks.trained(self.teacher_run)
+            layers = [networks.LAYER]
+            cache_teacher_flips(teacher, taught, layers=layers, tasks=[]).save(kept)
+        self.taught = PreparedSet.load(kept)
+
+    def student(self, start: str, target: str) -> Path:
+        """One student; returns its folder."""
+        folder = self.runs / f"align-{self.points}-{start}-{target}"
+        # The softmax layer stays where its predictions are a target, and nothing else trains it.
+        tasks = (self.task, self.person) if target == "soft" else (self.task,)
+        settings = {"points": self.points, "start": start}
+        stage = self.stage(folder, tasks, self._targets(target), settings, target != "none")
+        if stage.is_finished:
+            return folder
+        begin = folder_of(self.runs, 8, INITIALISATIONS[start], 0)
+        network = networks.started(8, tasks, 0, begin, self.small)
+        loss = self.loss(tasks)
+        if target == "none":
+            pretrain(network, stage, loss=loss)
+        else:
+            hidden = target == "hidden"
+            term = networks.soft_term(self.temperature)
+            term = networks.hidden_term(self.taught) if hidden else term
+            distil(network, None, [term], stage, loss=loss)
+        return folder
+
+    def _targets(self, target: str) -> PreparedSet:
+        return self.train if target == "none" else self.taught
+
+    def measured(self, run: Path) -> dict:
+        """Errors over the test part."""
+        return measures.point_result(networks.trained(run), self.test, self.task.name)
+
+
+def main(arguments=None) -> dict:
+    options = options_of(arguments, __doc__.splitlines()[0])
+    people = classes(options.load("celeba-seen"), options.smoke)
+    file = options.runs / "alignment.json"
+    temperature = chosen_temperature(options.runs)
+    results: dict = {}
+    for points in list(TASKS)[: 1 if options.smoke else None]:
+        aligners = Aligners(points, options, people, temperature)
+        aligners.teach()
+        results[points] = {"teacher": aligners.measured(aligners.teacher_run), "students": {}}
+        wanted = [(start, target) for start in INITIALISATIONS for target in TARGETS]
+        for start, target in [("distill", "soft")] if options.smoke else wanted:
+            found = aligners.measured(aligners.student(start, target))
+            results[points]["students"][f"{start}-{target}"] = found
+            error = 100 * found["nrmse"]["value"]
+            networks.say(f"{points}, {start}, {target}: NRMSE {error:.2f} %")
+            file.write_bytes(dump_json(results))
+    return results
+
+
+def chosen_temperature(runs: Path) -> float:
+    """What `classification.py` chose."""
+    return float(json.loads((runs / "classification.json").read_text())["temperature"])
+
+
+if __name__ == "__main__":
+    main()

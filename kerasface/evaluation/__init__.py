@@ -25,6 +25,7 @@ _HOME = {
     "negative_log_likelihood": "temperature",
     # how far they could be off, and for whom
     "measure_with_intervals": "intervals",
+    "difference_with_intervals": "paired_difference",
     "card_rows": "groups",
     "group_columns": "groups",
     "per_group": "groups",

@@ -5,7 +5,9 @@
 
 reads `metrics.json` of evaluated runs and writes `results.json` and `RESULTS.md` beside this file:
 mean and, from two seeds on, standard deviation, with what plain networks of 3 to 4 million
-parameters reached on the same splits (one for expression, one for the rest).
+parameters reached on the same splits (one for expression, one for the rest). The first run of
+each kind answers the validation parts again, for the difference between the two with its 95 %
+interval on the same faces (paired bootstrap; `--prepared` holds them).
 """
 
 from __future__ import annotations
@@ -16,13 +18,22 @@ from pathlib import Path
 
 import numpy as np
 
-from recipes.face_zoo.evaluate import headline
-from recipes.face_zoo.train import faces_seen
+from kerasface.evaluation import difference_with_intervals
+from recipes.face_zoo.evaluate import headline, outputs_of
+from recipes.face_zoo.sets import load_sets
+from recipes.face_zoo.train import faces_seen, finished
 
 HERE = Path(__file__).parent
 # Measured once on these splits: 48 x 48, flip and crop, momentum with a cosine.
 PLAIN = (0.672, 5.25, 0.932, 0.834)
 LOWER_IS_BETTER = "MAE"
+# In the order of `headline`.
+PAIRED = (
+    ("fer2013", "expression", "accuracy"),
+    ("utkface", "age", "mean_absolute_error"),
+    ("utkface", "gender", "accuracy"),
+    ("utkface", "race", "accuracy"),
+)
 # What must be alike for the comparison to say something about the teacher alone.
 EQUAL = (
     "spec",
@@ -70,6 +81,23 @@ def summary(runs: list[dict]) -> dict:
     }
 
 
+def differences(distilled: Path, alone: Path, prepared: Path, titles) -> dict:
+    """`{title: {"value", "low", "high", "rows"}}`, distilled minus alone on the same faces."""
+    sets = load_sets(prepared, "validation")
+    models = [finished(distilled), finished(alone)]
+    answers = {
+        name: [outputs_of(model, sets[name]) for model in models]
+        for name in dict.fromkeys(name for name, _, _ in PAIRED)
+    }
+    found = {}
+    for title, (name, task, measure) in zip(titles, PAIRED, strict=True):
+        given = [each[task] for each in answers[name]]
+        where = sets[name]
+        columns = (where.labels[task], where.masks[task], where.subjects)
+        found[title] = difference_with_intervals(models[0].task(task), *given, *columns)[measure]
+    return found
+
+
 def render(results: dict) -> str:
     """The table as Markdown."""
     rows = {
@@ -85,13 +113,18 @@ def render(results: dict) -> str:
             cells = [f"{name} ({seeds} seed{'s' * (seeds > 1)})"]
             cells += [_cell(title, row[title]) for title in titles]
             lines.append(f"| {' | '.join(cells)} |")
+    if results.get("difference"):
+        cells = ["Distilled minus alone, same faces (95 % interval)"]
+        cells += [_gain(title, results["difference"][title]) for title in titles]
+        lines.append(f"| {' | '.join(cells)} |")
     cells = ["Plain networks of 3 to 4 M parameters, two for these tasks"]
     cells += [_cell(t, {"mean": v, "spread": None}) for t, v in zip(titles, PLAIN, strict=True)]
     lines.append(f"| {' | '.join(cells)} |")
     text = [
         "# What the teacher gave the student",
         "",
-        "Validation parts; rendered from `results.json` by `python -m recipes.face_zoo.compare`.",
+        "Validation parts; differences in points and years; rendered from `results.json` by",
+        "`python -m recipes.face_zoo.compare`.",
         f"Each student saw {results['images'] / 1e6:.2f} million faces.",
         "",
         *lines,
@@ -108,11 +141,18 @@ def _cell(title: str, score: dict) -> str:
     return text + unit
 
 
+def _gain(title: str, row: dict) -> str:
+    scale, form = (1.0, "+.2f") if LOWER_IS_BETTER in title else (100.0, "+.1f")
+    value, low, high = (f"{row[key] * scale:{form}}" for key in ("value", "low", "high"))
+    return f"{value} ({low} to {high})"
+
+
 def main(arguments=None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--alone", type=Path, nargs="+", required=True)
     parser.add_argument("--distilled", type=Path, nargs="*", default=[])
     parser.add_argument("--teacher", type=Path, nargs="*", default=[])
+    parser.add_argument("--prepared", type=Path, help="for the difference on the same faces")
     parser.add_argument("--out", type=Path, default=HERE)
     options = parser.parse_args(arguments)
     alone, distilled = read_runs(options.alone), read_runs(options.distilled)
@@ -123,6 +163,9 @@ def main(arguments=None) -> None:
         "distilled": summary(distilled),
         "teacher": summary(read_runs(options.teacher)),
     }
+    if options.prepared and distilled:
+        pair = (options.distilled[0], options.alone[0])
+        results["difference"] = differences(*pair, options.prepared, results["alone"])
     (options.out / "results.json").write_text(json.dumps(results, indent=1) + "\n")
     (options.out / "RESULTS.md").write_text(render(results))
     print(render(results))

@@ -25,7 +25,10 @@ import keras
 
 from kerasface.data.augment import Augmentation
 from kerasface.data.mixing import mix
+from kerasface.training.devices import add_devices, devices_of
 from kerasface.training.distiller import Distiller
+from kerasface.training.finite_loss import FiniteLoss
+from kerasface.training.known_data import check_data
 from kerasface.training.run_state import RunState
 from kerasface.training.tensorboard import TensorBoardReport
 from kerasface.training.validation import ValidationRound
@@ -49,7 +52,9 @@ def main(arguments=None) -> None:
     parser.add_argument("--epochs", type=int, default=EPOCHS)
     parser.add_argument("--rate", type=float, default=RATE, help="highest learning rate")
     parser.add_argument("--smoke", action="store_true", help="synthetic faces")
+    add_devices(parser)
     options = parser.parse_args(arguments)
+    devices = devices_of(options)
     run = options.run or options.source.with_name(f"{options.source.name}-settled")
     before = json.loads((options.source / "config.json").read_text())["config"]
     # What a comparison holds equal between runs stays that of the training; this one's is beside.
@@ -66,47 +71,55 @@ def main(arguments=None) -> None:
     }
     keras.utils.set_random_seed(before["seed"])
     keras.mixed_precision.set_global_policy("mixed_bfloat16")
-    state = RunState(run, config)
+    state = RunState(run, config, writes=devices.chief)
 
     load = smoke_sets if options.smoke else partial(load_sets, options.prepared)
     train, validation = load("train"), load("validation")
-    model = network = build(before["spec"])
-    network.set_weights(finished(options.source).get_weights())
+    check_data(run, {"train": train, "validation": validation}, TASKS, writes=devices.chief)
     distil = config["teacher"] != "none"
     if distil:
         train = teach(Path(config["teacher"]), train)
-        model = Distiller(network, hard=HARD, soft=SOFT, temperature=TEMPERATURE)
-    epoch_steps = before["steps_per_epoch"]
-    model.compile(optimizer(options.rate, options.epochs * epoch_steps, before["decay"]))
+    weights = finished(options.source).get_weights()
+    epoch_steps, rows = before["steps_per_epoch"], sum(before["per_batch"].values())
 
-    checks = ValidationRound(validation, every=options.epochs, grey=True)
-    report = TensorBoardReport(
-        run / "events",
-        checks,
-        config=config,
-        batch_size=sum(before["per_batch"].values()),
-        epochs=options.epochs,
-    )
-    first = state.restore(model)
-    if first >= options.epochs:
-        return
-    batches = mix(
-        train,
-        before["per_batch"],
-        TASKS,
-        seed=before["seed"] + 1,  # other rows than the training began with
-        augmentation=replace(PLAIN, size=INPUT["height"]),
-        first_step=first * epoch_steps,
-        soft=distil,
-    )
-    model.fit(
-        batches,
-        initial_epoch=first,
-        epochs=options.epochs,
-        steps_per_epoch=epoch_steps,
-        callbacks=[checks, state, report],
-        verbose=2,
-    )
+    def batches(first_step: int):
+        return mix(
+            train,
+            before["per_batch"],
+            TASKS,
+            seed=before["seed"] + 1,  # other rows than the training began with
+            augmentation=replace(PLAIN, size=INPUT["height"]),
+            first_step=first_step,
+            soft=distil,
+        )
+
+    with devices.scope():
+        model = network = build(before["spec"])
+        network.set_weights(weights)
+        if distil:
+            model = Distiller(network, hard=HARD, soft=SOFT, temperature=TEMPERATURE)
+        model.compile(optimizer(options.rate, options.epochs * epoch_steps, before["decay"]))
+        first = state.restore(model)
+        if first >= options.epochs:
+            return
+        checks = ValidationRound(validation, every=options.epochs, grey=True, devices=devices)
+        report = TensorBoardReport(
+            run / "events", checks, config=config, batch_size=rows, epochs=options.epochs
+        )
+        guard = FiniteLoss(
+            run / "faults",
+            lambda step: next(iter(batches(step))),
+            epoch_steps,
+            writes=devices.chief,
+        )
+        model.fit(
+            devices.share(batches(first * epoch_steps), rows),
+            initial_epoch=first,
+            epochs=options.epochs,
+            steps_per_epoch=epoch_steps,
+            callbacks=[guard, checks, state, report] if devices.chief else [guard],
+            verbose=2 if devices.chief else 0,
+        )
 
 
 if __name__ == "__main__":

@@ -9,7 +9,8 @@ without its adversary, and soft-target distillation (Hinton et al. 2015) over ev
     python -m recipes.face_zoo.train student --teacher none --run runs/student-alone
 
 and `recipes.face_zoo.settle` for the last steps, on plain faces. Each can be stopped and goes on
-with the same command. `--smoke` runs on synthetic faces in seconds.
+with the same command. `--smoke` runs on synthetic faces in seconds. `--devices` and `--hosts`: see
+`recipes/README.md`.
 TensorBoard: `tensorboard --logdir runs`.
 """
 
@@ -17,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -28,12 +30,16 @@ from kerasface.data.augment import Augmentation
 from kerasface.data.mixing import mix
 from kerasface.data.prepared import PreparedSet
 from kerasface.models import FaceModel
+from kerasface.training.devices import add_devices, devices_of
 from kerasface.training.distiller import Distiller
+from kerasface.training.finite_loss import FiniteLoss
 from kerasface.training.fused_normalization import FusedBatchNormalization
+from kerasface.training.known_data import check_data
 from kerasface.training.muon import Muon
 from kerasface.training.run_state import RunState
 from kerasface.training.teacher_outputs import cache_teacher
 from kerasface.training.tensorboard import TensorBoardReport
+from kerasface.training.trained_run import load_trained
 from kerasface.training.validation import ValidationRound
 from recipes.face_zoo.sets import TASKS, load_sets, smoke_sets
 
@@ -84,8 +90,12 @@ def optimizer(peak: float, steps: int, decay: float) -> keras.optimizers.Optimiz
 
 def build(spec: dict) -> FaceModel:
     """The network in its training form: any picture size, fused normalisation, dropout."""
+    fused = keras.backend.backend() == "tensorflow"
     return FaceModel.from_spec(
-        spec, input_shape=(None, None, 3), normalization=FusedBatchNormalization, dropout=0.2
+        spec,
+        input_shape=(None, None, 3),
+        normalization=FusedBatchNormalization if fused else keras.layers.BatchNormalization,
+        dropout=0.2,
     )
 
 
@@ -99,12 +109,7 @@ def finished(run: Path) -> FaceModel:
     state = RunState(run, config)
     if state.epoch < config["epochs"]:
         raise ValueError(f"{run} is at epoch {state.epoch} of {config['epochs']}; train it on")
-    trained = build(config["spec"])
-    holder = trained if config["teacher"] == "none" else Distiller(trained)
-    holder.load_weights(state.weights(state.epoch))
-    model = FaceModel.from_spec(config["spec"])
-    model.set_weights(trained.get_weights())
-    return model
+    return load_trained(run)
 
 
 def faces_seen(config: dict) -> int:
@@ -121,7 +126,10 @@ def teach(run: Path, train: dict[str, PreparedSet]) -> dict[str, PreparedSet]:
         if not file.exists():
             teacher = finished(run)
             outputs = cache_teacher(teacher, prepared).soft
-            np.savez(file, **outputs)
+            # Several hosts may come here at once.
+            unfinished = file.with_name(f"{os.getpid()}-{file.name}")
+            np.savez(unfinished, **outputs)
+            os.replace(unfinished, file)
         with np.load(file) as stored:
             taught[name] = replace(prepared, soft={task: stored[task] for task in stored.files})
     return taught
@@ -138,7 +146,9 @@ def main(arguments=None) -> None:
     parser.add_argument("--decay", type=float, default=0.05, help="weight decay")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--smoke", action="store_true", help="a few tiny steps, synthetic faces")
+    add_devices(parser)
     options = parser.parse_args(arguments)
+    devices = devices_of(options)
     run = options.run or Path("runs") / ("smoke-" * options.smoke + options.model)
     epochs = SMOKE_EPOCHS if options.smoke else options.epochs
     epoch_steps = SMOKE_STEPS if options.smoke else STEPS_PER_EPOCH
@@ -166,45 +176,55 @@ def main(arguments=None) -> None:
     distil = options.teacher != "none"
     if distil:
         config["distillation"] = [HARD, SOFT, TEMPERATURE]
-    state = RunState(run, config)
+    state = RunState(run, config, writes=devices.chief)
 
     load = smoke_sets if options.smoke else partial(load_sets, options.prepared)
     train, validation = load("train"), load("validation")
-
-    model = student = build(spec)
+    check_data(run, {"train": train, "validation": validation}, TASKS, writes=devices.chief)
     if distil:
         train = teach(Path(options.teacher), train)
-        model = Distiller(student, hard=HARD, soft=SOFT, temperature=TEMPERATURE)
-    model.compile(optimizer(options.rate, steps, options.decay))
-
-    checks = ValidationRound(validation, every=VALIDATION_EVERY, grey=True)
     rows = sum(PER_BATCH.values())
-    report = TensorBoardReport(
-        run / "events", checks, config=config, batch_size=rows, epochs=epochs
-    )
-    first = state.restore(model)
-    turn = round(epochs * SMALL_SHARE)
-    for start, end, size in ((0, turn, SMALL), (turn, epochs, INPUT["height"])):
-        if first >= end:
-            continue
-        start = max(start, first)
-        batches = mix(
+
+    def batches(first_step: int, size: int):
+        return mix(
             train,
             PER_BATCH,
             TASKS,
             seed=options.seed,
             augmentation=replace(AUGMENTATION, size=size),
-            first_step=start * epoch_steps,
+            first_step=first_step,
             soft=distil,
         )
-        model.fit(
-            batches,
-            initial_epoch=start,
-            epochs=end,
-            steps_per_epoch=epoch_steps,
-            callbacks=[checks, state, report],
-            verbose=2,
+
+    with devices.scope():
+        model = student = build(spec)
+        if distil:
+            model = Distiller(student, hard=HARD, soft=SOFT, temperature=TEMPERATURE)
+        model.compile(optimizer(options.rate, steps, options.decay))
+
+        checks = ValidationRound(validation, every=VALIDATION_EVERY, grey=True, devices=devices)
+        report = TensorBoardReport(
+            run / "events", checks, config=config, batch_size=rows, epochs=epochs
         )
+        first = state.restore(model)
+        turn = round(epochs * SMALL_SHARE)
+        for start, end, size in ((0, turn, SMALL), (turn, epochs, INPUT["height"])):
+            if first >= end:
+                continue
+            start = max(start, first)
+
+            def batch_at(step: int, size: int = size):
+                return next(iter(batches(step, size)))
+
+            guard = FiniteLoss(run / "faults", batch_at, epoch_steps, writes=devices.chief)
+            model.fit(
+                devices.share(batches(start * epoch_steps, size), rows),
+                initial_epoch=start,
+                epochs=end,
+                steps_per_epoch=epoch_steps,
+                callbacks=[guard, checks, state, report] if devices.chief else [guard],
+                verbose=2 if devices.chief else 0,
+            )
 
 
 if __name__ == "__main__":

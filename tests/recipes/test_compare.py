@@ -48,3 +48,15 @@ def test_unequal_runs_are_refused(tmp_path):
     longer = run(tmp_path / "b", (0.7, 5.0, 0.9, 0.8), epochs=3)
     with pytest.raises(ValueError, match="epochs"):
         compare.main(["--alone", alone, "--distilled", longer, "--out", str(tmp_path)])
+
+
+def test_difference_stands_under_the_two_rows():
+    scores = {"FER2013 expression accuracy": 0.6, "UTKFace age MAE (years)": 5.0}
+    scores.update({"UTKFace gender accuracy": 0.9, "UTKFace race (5) accuracy": 0.8})
+    row = {title: {"mean": value, "spread": None, "seeds": 1} for title, value in scores.items()}
+    gains = {title: {"value": -0.125, "low": -0.25, "high": 0.5, "rows": 9} for title in scores}
+    results = {"images": 10, "alone": row, "distilled": row, "teacher": {}, "difference": gains}
+    table = compare.render(results)
+    line = "| Distilled minus alone, same faces (95 % interval) | -12.5 (-25.0 to +50.0) "
+    assert f"{line}| -0.12 (-0.25 to +0.50) |" in table
+    assert "minus" not in compare.render({**results, "difference": None})

@@ -9,13 +9,21 @@ PHOTO ?=
 # Workers of the tests; the tests of one file stay together, as they share models and processes.
 JOBS ?= auto
 
-.PHONY: demo test lint clean
+.PHONY: demo test browser lint clean
 
 demo: $(VENV)/.installed-demo
 	$(BIN)/python -m kerasface.apps.demo $(if $(PHOTO),"$(PHOTO)")
 
-test: $(VENV)/.installed-test
+test: $(VENV)/.installed-test browser
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --maxprocesses 4 --dist loadfile
+
+# For the page of `kerasface demo`; its tests are skipped, and say so, where this cannot be had.
+browser:
+	@for name in chromium chromium-browser google-chrome; do \
+		command -v $$name >/dev/null && exit 0; done; \
+	{ test "$$(id -u)" = 0 && command -v apt-get >/dev/null && timeout 300 apt-get install -qq -y \
+		--no-install-recommends -o Acquire::http::Timeout=20 chromium >/dev/null 2>&1; } || \
+	echo "NOTE: no Chromium, so the page of 'kerasface demo' is NOT tested in a browser"
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .

@@ -58,6 +58,7 @@ setup(
     ],
     extras_require={
         "detect": ["mtcnn>=1.0.0,<2"],
+        "demo": ["gradio>=6.20,<7"],  # the page of `kerasface demo`
         "opencv": ["opencv-python-headless>=4.10,<5"],  # 5 comes without cascades
         "hub": ["keras-hub>=0.25"],
         # Each runs its files and, beside TensorFlow, writes them. A light install takes only
@@ -69,9 +70,11 @@ setup(
         "scale": ["pyarrow>=17", "ray[data]>=2.50"],
         "test": [
             *(package for packages in RUNTIMES.values() for package in packages),
+            "gradio>=6.20,<7",
             "jax>=0.5",
             "keras-hub>=0.25",
             "opencv-python-headless>=4.10,<5",
+            "playwright>=1.55",  # drives the system's Chromium
             "pyarrow>=17",
             "pytest>=8",
             "pytest-xdist>=3.6",  # a file of tests a worker

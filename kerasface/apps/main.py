@@ -11,13 +11,14 @@ import sys
 from collections.abc import Sequence
 
 from kerasface import __version__
-from kerasface.apps.commands import analyze, embed, evaluate, export, label, train, zoo
+from kerasface.apps.commands import analyze, demo, embed, evaluate, export, label, train, zoo
 
 PROG = "kerasface"
 BAD_INPUT, INTERRUPTED = 2, 130
 # In the order of `--help`. None of their modules imports Keras or TensorFlow before it runs.
 COMMANDS = (
     analyze.add_analyze,
+    demo.add_demo,
     label.add_label,
     embed.add_embed,
     evaluate.add_evaluate,

@@ -45,7 +45,7 @@ def write_embeddings(folder, names=None):
         {"rows": 10**400, "rows_per_shard": 1},
         {"thresholds": []},
         {"tasks": [{"kind": "landmarks", "name": "points", "points": 10**9}]},
-        {"tasks": [{"kind": "regression", "name": "a", "unit": "", "range": [0, 1], "bins": 1e999}]},
+        {"tasks": [{"kind": "regression", "name": "a", "unit": "", "range": [0, 1], "bins": 1e99}]},
     ],
 )  # fmt: skip
 def test_labels_whose_description_cannot_be(tmp_path, changes):

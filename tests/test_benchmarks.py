@@ -18,6 +18,7 @@ RATIOS = {
     "labelling": ("pictures/s, labelling / bare forward passes", ">= 0.85"),
     "one_face": ("analyze / compiled, one face", None),
     "memory": ("growth / 20 MB", "< 1.00"),
+    "zoo_load": ("kerasface zoo list / 0.5 s", "< 1.00"),
 }
 ROWS = {
     "training_step": {"plain", "masked, adversary", "distilled"},
@@ -26,6 +27,7 @@ ROWS = {
     "labelling": {"labelling", "to shards", "bare, together", "bare, one by one"},
     "one_face": {"predict", "analyze", "compiled", "compiled, 64 faces"},
     "memory": set(),
+    "zoo_load": {"zoo.load", "build and load_weights", "of it: probe"},
 }
 
 

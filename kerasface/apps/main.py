@@ -11,7 +11,17 @@ import sys
 from collections.abc import Sequence
 
 from kerasface import __version__
-from kerasface.apps.commands import analyze, demo, embed, evaluate, export, label, train, zoo
+from kerasface.apps.commands import (
+    analyze,
+    demo,
+    embed,
+    evaluate,
+    export,
+    label,
+    train,
+    verify,
+    zoo,
+)
 
 PROG = "kerasface"
 BAD_INPUT, INTERRUPTED = 2, 130
@@ -21,6 +31,7 @@ COMMANDS = (
     demo.add_demo,
     label.add_label,
     embed.add_embed,
+    verify.add_verify,
     evaluate.add_evaluate,
     zoo.add_zoo,
     zoo.add_publish,

@@ -10,7 +10,16 @@ from kerasface.apps.main import build_parser, main
 
 
 def test_every_command_has_help(capsys):
-    commands = (["analyze"], ["label"], ["embed"], ["verify"], ["train"], ["zoo"], ["zoo", "list"], ["publish"])
+    commands = (
+        ["analyze"],
+        ["label"],
+        ["embed"],
+        ["verify"],
+        ["train"],
+        ["zoo"],
+        ["zoo", "list"],
+        ["publish"],
+    )
     for words in ([], *commands):
         with pytest.raises(SystemExit) as stop:
             main([*words, "--help"])

@@ -64,7 +64,7 @@ def read_csv(
         try:
             if not record[image]:
                 raise ValueError("no picture named")
-            if not (base / record[image]).is_file():
+            if not os.path.isfile(base / record[image]):  # also where no file can have that name
                 raise ValueError(f"missing file: {record[image]}")
             found = {}
             for task, columns in labels.items():

@@ -44,6 +44,24 @@ def test_two_faces_from_left_to_right_and_none(haar):
     assert find_faces(np.zeros((90, 120, 3), np.uint8), haar) == []
 
 
+def test_patch_of_cloth_beside_a_large_face_is_no_face(haar, monkeypatch):
+    """A part of the portrait four times as large, in which the cascade sees a tiny second face."""
+    large = Image.open(portrait()).convert("RGB").resize((1365, 1600), Image.Resampling.BICUBIC)
+    part = np.asarray(large.crop((250, 240, 1030, 880)))
+    [face] = haar.boxes(part)
+    assert face[2] > 500
+    monkeypatch.setattr("kerasface.inference.detectors.haar.NEIGHBOURS_IF_SMALLER", 0)
+    assert sorted(box[2] // 20 for box in haar.boxes(part)) == [2, face[2] // 20]
+
+
+def test_true_face_much_smaller_than_another_is_kept(haar):
+    image = Image.open(portrait()).convert("RGB")
+    both = image.resize((768, 900), Image.Resampling.BICUBIC)
+    both.paste(image.resize((77, 90), Image.Resampling.LANCZOS), (8, 8))
+    small, large = (face.box[2] for face in haar(np.asarray(both)))
+    assert small < large / 8
+
+
 def test_cascades_box_by_hand():
     """A box as large as the crop's `HAAR_BOX` of side 1000 gives MTCNN's box of that side."""
     left, top, right, bottom = (1000 * share for share in HAAR_BOX)

@@ -18,6 +18,7 @@ RATIOS = {
     "labelling": ("pictures/s, labelling / bare forward passes", ">= 0.85"),
     "one_face": ("analyze / compiled, one face", None),
     "memory": ("growth / 20 MB", "< 1.00"),
+    "scale": ("faces/s labelled, the last engine / the first", None),
     "zoo_load": ("kerasface zoo list / 0.5 s", "< 1.00"),
 }
 ROWS = {
@@ -27,6 +28,7 @@ ROWS = {
     "labelling": {"labelling", "to shards", "bare, together", "bare, one by one"},
     "one_face": {"predict", "analyze", "compiled", "compiled, 64 faces"},
     "memory": set(),
+    "scale": set(),
     "zoo_load": {"zoo.load", "build and load_weights", "of it: probe"},
 }
 
@@ -39,7 +41,10 @@ def results(tmp_path_factory):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", RATIOS)
 def test_smoke(name, results, capsys):
-    importlib.import_module(f"benchmarks.{name}").main(["--smoke", "--results", str(results)])
+    # Ray is started in tests/inference/test_ray_engine.py.
+    more = ["--engines", "local", "--page", str(results / "scale.md")] if name == "scale" else []
+    words = ["--smoke", "--results", str(results), *more]
+    importlib.import_module(f"benchmarks.{name}").main(words)
     printed = capsys.readouterr().out
     result = json.loads((results / f"{name}.json").read_text())
 
@@ -59,8 +64,24 @@ def test_smoke(name, results, capsys):
         assert result["facts"]["growth_mb"] == pytest.approx(
             result["ratios"][0]["value"] * 20, rel=1e-3, abs=1e-3
         )
+    if name == "scale":
+        check_scale(result["facts"], (results / "scale.md").read_text())
     assert f"## {name}" in report.page(results)
     assert "smoke run" in report.page(results)
+
+
+def check_scale(facts, page):
+    """The plans are the measured rate and bytes times the faces, and the page says the same."""
+    assert "mean nothing" in page
+    for found in facts.values():
+        rate = found["engines"]["local"]["faces_per_second"]
+        size = found["bytes_a_face"]["output"]
+        plan = found["plans"]["1 billion"]
+        assert plan["machine_hours"] == pytest.approx(1e9 / rate / 3600, rel=1e-2)
+        assert plan["output_gb"] == pytest.approx(size, rel=1e-2)
+        assert plan["machines_for_a_night"] >= plan["machines_for_a_week"] >= 1
+        assert f"| 1 billion | {plan['machine_hours']:,.1f} |" in page
+    assert page.count("**Bottleneck: ") == 2
 
 
 def test_contenders_take_turns():

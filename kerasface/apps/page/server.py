@@ -13,6 +13,7 @@ from kerasface.apps.page.body_limit import BodyLimit
 from kerasface.apps.page.markup import STYLE, limits_html
 from kerasface.apps.page.photo import read_photo
 from kerasface.data.decode import MAX_BYTES
+from kerasface.inference.crop_reading import ON_REQUEST
 
 if TYPE_CHECKING:
     from kerasface.apps.face_analyzer import FaceAnalyzer
@@ -104,7 +105,7 @@ def serve(
 def build_page(analyzer: FaceAnalyzer) -> Any:
     """The page, a `gradio.Blocks` that is not served yet."""
     gradio = _gradio()
-    asks = any(task.name.startswith("race") for task in analyzer.tasks)
+    asks = any(task.name.startswith(ON_REQUEST) for task in analyzer.tasks)
 
     def read(content, race, threshold):
         return read_photo(analyzer, content, bool(race), min(max(float(threshold), 0.0), 1.0))

@@ -11,7 +11,8 @@ from PIL import Image
 from kerasface.apps import result_table
 from kerasface.apps.main import main
 from tests.apps.films import FRAMES, film
-from tests.apps.numpy_model import numpy_model
+from tests.apps.numpy_model import MeansRunner, numpy_model
+from tests.zoo.conftest import served
 
 __all__ = ["film"]
 
@@ -116,6 +117,35 @@ def test_results_of_another_run_are_not_added_to(folder, tmp_path, capsys):
     assert run(*words, "--resume") == 2
     assert "does not say what run" in capsys.readouterr().err
     assert (tmp_path / "faces.csv").read_bytes() == before
+
+
+def test_ctrl_c_leaves_whole_pictures_and_says_how_to_go_on(folder, tmp_path, capsys, monkeypatch):
+    runner, answer = MeansRunner(), MeansRunner.__call__
+
+    def interrupted(self, images):
+        if len(self.batches) == 2:
+            raise KeyboardInterrupt
+        return answer(self, images)
+
+    monkeypatch.setattr(MeansRunner, "__call__", interrupted)
+    monkeypatch.setattr("kerasface.zoo.load", lambda name, **choices: numpy_model(runner))
+    results = tmp_path / "faces.parquet"
+    assert run(folder, "--results", results, "--batch-size", 1) == 130
+    assert f"stopped; --resume goes on with {results}" in capsys.readouterr().err
+    assert not results.exists()
+    monkeypatch.setattr(MeansRunner, "__call__", answer)
+    assert run(folder, "--results", results, "--batch-size", 1, "--resume") == 0
+    assert "1 pictures read, 0 with an error" in capsys.readouterr().out
+    assert table(results)["image"].to_pylist() == [str(folder / name) for name in NAMES]
+
+
+def test_addresses_where_they_are_allowed(folder, capsys):
+    with served(folder) as server:
+        words = f"{server.url}/b.png", f"{server.url}/none.png", "--results", "-"
+        assert run(*words, "--format", "jsonl", "--allow-urls") == 0
+    first, second = map(json.loads, capsys.readouterr().out.splitlines())
+    assert first["faces"][0]["answers"]["expression"]["label"] == "bright"
+    assert "answers 404" in second["error"]
 
 
 def test_a_table_without_its_library_is_lines(folder, monkeypatch, capsys):

@@ -13,6 +13,7 @@ from PIL import Image
 
 from kerasface import FaceAnalyzer
 from kerasface.inference.video import VideoError, is_camera, video_frames
+from kerasface.zoo import UnknownExport
 from tests.apps.films import FRAMES, film, grey_of
 from tests.apps.numpy_model import TASKS, MeansRunner, numpy_model
 from tests.zoo.conftest import served
@@ -84,6 +85,21 @@ def test_sixteen_threads_answer_as_one(rng):
     with ThreadPoolExecutor(16) as pool:
         together = list(pool.map(lambda picture: analyzer(picture)[0].to_dict(), pictures * 2))
     assert together == alone * 2
+
+
+def test_published_student_on_sixteen_threads(rng):
+    """The network itself, of one interpreter that belongs to one thread at a time."""
+    pytest.importorskip("ai_edge_litert", reason="LiteRT is not installed: kerasface[litert]")
+    try:
+        analyzer = FaceAnalyzer("student", "none", "litert", precision="int8", threads=1)
+    except UnknownExport as error:
+        pytest.skip(f"NOT TESTED: {error}")
+    pictures = list(rng.integers(0, 256, (24, 60, 60, 3), np.uint8))
+    alone = [analyzer(picture)[0].to_dict() for picture in pictures]
+    assert len({json.dumps(record["faces"]) for record in alone}) == len(pictures)
+    with ThreadPoolExecutor(16) as pool:
+        together = list(pool.map(lambda picture: analyzer(picture)[0].to_dict(), pictures))
+    assert together == alone
 
 
 def test_addresses_are_fetched_only_where_it_is_allowed(analyzer, tmp_path):

@@ -48,6 +48,9 @@ def run(options: argparse.Namespace) -> int:
     form, drawn = checked(options)
     paths = list(options.pictures)
     counted = _count(paths, options.allow_urls) if not options.watch else None
+    # Before it is imported: OpenCV and its decoders would say on their own what the one line says.
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     analyzer = _analyzer(options, threshold)
     with ExitStack() as stack:
         results, sinks = _opened(stack, options, form, analyzer)
@@ -58,7 +61,12 @@ def run(options: argparse.Namespace) -> int:
             done = results.done if options.resume else ()
             pictures = expand(paths, options.allow_urls)
             pairs = _read(analyzer, _still_to_do(pictures, done, advance))
-        good, bad = _written(pairs, sinks, drawn, advance)
+        try:
+            good, bad = _written(pairs, sinks, drawn, advance)
+        except KeyboardInterrupt:
+            if results is not None and options.watch is None and options.results != "-":
+                print(f"stopped; --resume goes on with {options.results}", file=sys.stderr)
+            raise
     if results is not None and options.results != "-":
         print(f"{options.results}: {good + bad:,} pictures read, {bad:,} with an error")
     return 2 if bad and not good else 0
@@ -169,9 +177,6 @@ def _watched(
     """Records of frames, with their pixels where these are wanted."""
     from kerasface.inference.video import video_frames
 
-    # OpenCV and its decoders tell stderr of their own what the one line of an error says.
-    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
-    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     if not with_pixels:
         for result in analyzer.watch(source, every):
             yield result.to_dict(), None

@@ -34,7 +34,7 @@ from kerasface.tasks import Classification, Landmarks
 
 FIVE, SIXTY_EIGHT = Landmarks("landmarks5", 5), Landmarks("landmarks68", 68)
 POINT_TASKS = (FIVE, SIXTY_EIGHT)
-PAIRS = "pairs_own_dev.txt"
+PAIRS, LFW_PART = "pairs_own_dev.txt", "lfw_5590"
 # Medians of the sets' own points brought to the template, as `SET_BOXES`.
 POINT_BOXES = {"mtfl": (0.126, 0.099, 0.870, 0.843), "w300": (0.128, 0.134, 0.872, 0.878)}
 # So near that neither CelebA's nor LFW's tight pictures end before the crop does.
@@ -62,7 +62,9 @@ def prepare_points(data: Path, out: Path) -> None:
 
 
 def prepare_people(data: Path, out: Path, find: Callable) -> None:
-    """Writes `celeba-seen`, `celeba-unseen` and `lfw`, aligned.
+    """Writes `celeba-seen`, `celeba-unseen`, `lfw`, and `lfw-copies`, aligned.
+
+    The last are MTFL's crops of LFW's pictures: by them the search for copies is itself tested.
 
     Args:
         data: folder of the unpacked sets.
@@ -79,6 +81,12 @@ def prepare_people(data: Path, out: Path, find: Callable) -> None:
     rows = [row for row in lfw.rows if row.image in named]
     table = FaceTable(lfw.root, rows, lfw.report)
     _save(aligned(table, lambda row: row.labels.get("landmarks5"), find, "lfw"), out / "lfw.npz")
+    mtfl, files = read("mtfl", data / "MTFL"), {Path(name).name for name in named}
+    rows = [
+        row for row in mtfl.rows if row.image.startswith(LFW_PART) and Path(row.image).name in files
+    ]
+    table, box = FaceTable(mtfl.root, rows, mtfl.report), np.array(POINT_BOXES["mtfl"])
+    _save(aligned(table, lambda row: box, find, "mtfl"), out / "lfw-copies.npz")
 
 
 def aligned(table: FaceTable, place: Callable, find: Callable, domain: str) -> PreparedSet:
@@ -140,7 +148,7 @@ def with_five(prepared: PreparedSet) -> PreparedSet:
 
 def without_lfw(prepared: PreparedSet) -> PreparedSet:
     """MTFL without its pictures of LFW."""
-    return prepared.take(~np.char.startswith(prepared.names, "lfw_5590"))
+    return prepared.take(~np.char.startswith(prepared.names, LFW_PART))
 
 
 def as_classes(prepared: PreparedSet, people, name: str = "person") -> PreparedSet:
@@ -187,6 +195,7 @@ SMOKE = {
     "celeba-seen": (96, 12, 5, ()),
     "celeba-unseen": (24, 6, 6, ()),
     "lfw": (24, 6, 7, ()),
+    "lfw-copies": (24, 6, 7, ()),
 }
 
 

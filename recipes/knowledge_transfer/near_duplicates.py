@@ -8,8 +8,8 @@ from PIL import Image
 from kerasface.data.duplicates import perceptual_hash
 from kerasface.data.prepared import PreparedSet
 
-# Bits of 64 that may differ, and how alike grey pixels must be; aligned faces of two people are
-# at most about 0.9 alike, one photograph in two crops and sizes about 0.98.
+# Bits of 64 that may differ, and how alike grey pixels must be. What such a search finds of copies
+# that are known is measured along: see `found_copies`.
 BITS, ALIKE = 6, 0.97
 SIDE, ROWS = 24, 1024
 
@@ -48,6 +48,26 @@ def shared_pictures(first: PreparedSet, second: PreparedSet) -> dict:
         "alike": alike,
         "highest": round(highest, 4),
         "pairs": pairs,
+    }
+
+
+def found_copies(copies: PreparedSet, originals: PreparedSet) -> dict:
+    """What the search finds of copies that are known by the names of their files.
+
+    Returns:
+        `{"copies", "alike", "median"}`: copies whose original is there, the share of them that
+        are `ALIKE` or more to it, and the median of how alike they are.
+    """
+    place = {str(name).rpartition("/")[2]: row for row, name in enumerate(originals.names)}
+    names = [str(name).rpartition("/")[2] for name in copies.names]
+    kept = [row for row, name in enumerate(names) if name in place]
+    ours = _grey(copies.images[kept])
+    theirs = _grey(originals.images[[place[names[row]] for row in kept]])
+    alike = (ours * theirs).sum(1)
+    return {
+        "copies": len(kept),
+        "alike": float((alike >= ALIKE).mean()),
+        "median": round(float(np.median(alike)), 4),
     }
 
 

@@ -40,7 +40,7 @@ from kerasface.training.progress import Progress
 from kerasface.zoo.schema import dump_json
 from recipes.face_zoo.train import optimizer
 from recipes.knowledge_transfer import faces, measures
-from recipes.knowledge_transfer.near_duplicates import shared_pictures
+from recipes.knowledge_transfer.near_duplicates import found_copies, shared_pictures
 
 INPUT = {"height": 48, "width": 48, "channels": 3}
 SIZE = 128
@@ -148,7 +148,8 @@ def measure(options, load, pairs) -> dict:
             "lfw": measures.gap(one["lfw"]["each"], other["lfw"]["each"]),
             "unseen": measures.gap(one["unseen"]["each"], other["unseen"]["each"], unseen.subjects),
         }
-    results["shared_with_lfw"] = shared_pictures(load("celeba-seen"), lfw)
+    shared = shared_pictures(load("celeba-seen"), lfw)
+    results["shared_with_lfw"] = {**shared, "known": found_copies(load("lfw-copies"), lfw)}
     return results
 
 

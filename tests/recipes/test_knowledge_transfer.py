@@ -1,0 +1,229 @@
+"""The recipe: its measures and claims by loops, and small runs from end to end."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from kerasface.inference.face_verifier import FaceVerifier, thresholds_of_entry
+from kerasface.zoo import load
+from recipes.knowledge_transfer import (
+    aligner,
+    alignment,
+    claims,
+    classification,
+    faces,
+    measures,
+    near_duplicates,
+    publish,
+    render,
+    verification,
+    verifier,
+)
+from recipes.knowledge_transfer.thresholds import thresholds
+
+
+@pytest.fixture(autouse=True)
+def policy():
+    """The recipe sets the global policy; other tests want it as it was."""
+    before = keras.config.dtype_policy()
+    yield
+    keras.config.set_dtype_policy(before)
+
+
+@pytest.fixture
+def eager():
+    """Steps of toys run as they stand: tracing some twenty of them takes a minute."""
+    tensorflow = pytest.importorskip("tensorflow")
+    tensorflow.config.run_functions_eagerly(True)
+    yield
+    tensorflow.config.run_functions_eagerly(False)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    return tmp_path_factory.mktemp("kt")
+
+
+def test_people_of_smaller_shares_are_among_those_of_larger_ones():
+    names = np.array([f"p{number % 40}" for number in range(200)])
+    shares = [faces.some_people(names, share) for share in (0.25, 0.5, 1.0)]
+    assert [len(each) for each in shares] == [10, 20, 40]
+    assert shares[1][:10] == shares[0] and shares[2][:20] == shares[1]
+
+
+def test_each_person_trains_and_is_tested_and_the_others_are_others():
+    data = classification.classes(faces.smoke("celeba-seen"), small=True)
+    assert set(data.test.subjects) <= set(data.train.subjects) == set(data.names)
+    assert not set(data.train.names) & set(data.test.names)
+    assert not set(data.others.subjects) & set(data.names)
+    numbers = data.train.labels["person"]
+    assert [data.names[number] for number in numbers] == data.train.subjects.tolist()
+
+
+def test_five_points_of_68_are_means_of_their_groups():
+    points = np.random.default_rng(0).uniform(0, 1, (2, 68, 2)).astype("float32")
+    w300 = faces.smoke("w300-train").take([0, 1])
+    w300.labels["landmarks68"][:] = points
+    found = faces.with_five(w300).labels["landmarks5"]
+    for face in range(2):
+        eye = points[face, 36:42]
+        np.testing.assert_allclose(found[face, 0], sum(eye) / 6, rtol=1e-5)
+        np.testing.assert_allclose(found[face, 2], points[face, 30])
+        np.testing.assert_allclose(found[face, 4], points[face, 54])
+
+
+def test_the_tight_template_is_the_template_nearer():
+    """Every distance is ZOOM times as long; the eyes come to their height."""
+    given, tight = np.array(faces.POINTS), np.array(faces.TIGHT)
+    for first in range(5):
+        for second in range(first):
+            one = np.hypot(*(given[first] - given[second]))
+            other = np.hypot(*(tight[first] - tight[second]))
+            assert other == pytest.approx(faces.ZOOM * one, abs=0.003)
+    assert tight[0, 1] == tight[1, 1] == faces.TIGHT_EYES
+
+
+def test_pairs_by_hand():
+    """Two folds of two pairs; all told right but one stranger who stands near."""
+    vectors = np.array([[1, 0], [1, 0.1], [0, 1], [0.1, 1], [1, 0.02]], float)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    pair = faces.FacePair
+    pairs = [pair("a", "b", True, 0), pair("a", "c", False, 0)]
+    pairs += [pair("c", "d", True, 1), pair("a", "e", False, 1), pair("a", "gone", True, 1)]
+    found = measures.pair_result(vectors, list("abcde"), pairs)
+    assert found["pairs"] == 4 and found["unknown_pairs"] == 1
+    assert found["accuracy"]["value"] == np.mean(found["each"])
+    assert found["each"][3] == 0.0
+
+
+def test_neighbours_by_loops():
+    chance = np.random.default_rng(1)
+    vectors, people = chance.normal(size=(30, 4)), np.array([f"p{n % 7}" for n in range(30)])
+    hits = measures.neighbour_hits(vectors, people)
+    for row in range(30):
+        distances = [
+            sum((vectors[row] - other) ** 2) if place != row else np.inf
+            for place, other in enumerate(vectors)
+        ]
+        assert hits[row] == (people[int(np.argmin(distances))] == people[row])
+
+
+def test_gap_is_paired_and_draws_seeds_and_people():
+    """A constant gap has no width; two seeds that disagree widen it."""
+    chance = np.random.default_rng(0)
+    second = chance.uniform(size=40)
+    found = measures.gap(second + 0.25, second, [f"p{n // 4}" for n in range(40)])
+    assert found["low"] == pytest.approx(0.25) == found["high"]
+    wide = measures.gap([second + 0.5, second - 0.5], [second, second])
+    assert wide["value"] == pytest.approx(0.0, abs=1e-9)
+    assert (wide["low"], wide["high"]) == pytest.approx((-0.5, 0.5))
+
+
+def test_thresholds_accept_as_many_strangers_as_they_say():
+    chance = np.random.default_rng(0)
+    centres = chance.normal(size=(20, 8))
+    vectors = np.repeat(centres, 5, 0) + 0.3 * chance.normal(size=(100, 8))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    people = np.repeat([f"p{n}" for n in range(20)], 5)
+    for found in thresholds(vectors, people, fars=(0.1, 0.01)):
+        accepted = strangers = right = own = 0
+        for first in range(100):
+            for second in range(first):
+                near = ((vectors[first] - vectors[second]) ** 2).sum() <= found["value"] + 1e-9
+                if people[first] == people[second]:
+                    own, right = own + 1, right + near
+                else:
+                    strangers, accepted = strangers + 1, accepted + near
+        assert accepted / strangers == pytest.approx(found["far"], abs=1 / strangers)
+        assert found["tar"] == pytest.approx(right / own) and found["pairs"] == strangers
+        assert found["low"] <= found["value"] <= found["high"]
+
+
+def test_shared_pictures_are_found_in_a_mirror_too():
+    ours, theirs = faces.smoke("celeba-unseen"), faces.smoke("lfw")
+    assert near_duplicates.shared_pictures(ours, theirs)["alike"] == 0
+    theirs.images[3] = ours.images[5][:, ::-1]
+    found = near_duplicates.shared_pictures(ours, theirs)
+    assert [pair[:2] for pair in found["pairs"]] == [[ours.names[5], theirs.names[3]]]
+    known = near_duplicates.found_copies(faces.smoke("lfw-copies"), theirs)
+    assert known["copies"] == len(theirs) and known["median"] == pytest.approx(1.0)
+    assert known["alike"] == pytest.approx(1 - 1 / len(theirs))  # the one that was painted over
+
+
+def numbers(value, rows=60):
+    return {"value": value, "low": value - 0.01, "high": value + 0.01, "rows": rows}
+
+
+def test_claims_are_judged_by_their_intervals():
+    def gap(low, high):
+        return {"value": (low + high) / 2, "low": low, "high": high}
+
+    assert claims.verdict([gap(1, 2), gap(0.1, 3)]) == claims.HOLDS
+    assert claims.verdict([gap(1, 2), gap(-0.1, 3)]) == claims.OPEN
+    assert claims.verdict([gap(1, 2), gap(-2, -0.1)]) == claims.CONTRADICTED
+
+
+def test_the_page_of_made_up_results_says_what_they_say():
+    """All right against 30 % right: from scratch soft is best; FitNets ties with it."""
+    rows = 60
+    people = [f"p{n // 3}" for n in range(rows)]
+    good = [1.0] * rows
+    bad = [float(n % 10 < 3) for n in range(rows)]
+
+    def run(each):
+        number = numbers(float(np.mean(each)))
+        return {"top1": number, "each": each, "people": people, "lfw": numbers(0.6)}
+
+    students = {
+        f"8-{kind}-s{seed}": run(good if kind in ("soft", "fitnet", "ours") else bad)
+        for kind in ("labels", "hidden", "logits", "soft", "fitnet", "ours")
+        for seed in (0, 1)
+    }
+    found = {"temperature": 3.0, "temperatures": {"3": 0.5}, "people": 20, "train": 1, "test": 1}
+    found |= {"divisor": 2, "teacher": run(bad), "students": students}
+    page, judged = render.render({"classification": found})
+    verdicts = {each["claim"].split(":")[1].strip()[:22]: each["verdict"] for each in judged}
+    assert verdicts["from scratch, soft pre"] == claims.HOLDS
+    assert verdicts["for /8 full initialisa"] == claims.OPEN
+    assert "| /8: scratch, soft predictions | 2 | 100.0 | 0.0 | 66.12, 61.27, 64.49 |" in page
+
+
+@pytest.mark.filterwarnings("ignore:Even though the:UserWarning")
+def test_classification_alignment_and_verification(runs, eager):
+    """The three tables in little, in the order that they need each other, then the page."""
+    words = ["--smoke", "--runs", str(runs)]
+    first = classification.main(words)
+    assert set(first["students"]) == {"8-ours-s0", "8-fitnet-s0"}
+    found = alignment.main(words)
+    assert np.isfinite(found["five"]["students"]["distill-soft"]["nrmse"]["value"])
+    found = verification.main(words)
+    assert set(found["softmax"]["students"]) == {"8-distill-hidden"}
+    again = classification.main(words)  # trains nothing: what is done is skipped
+    assert again == first
+    page = render.main(["--runs", str(runs), "--out", str(runs)])
+    assert "## Table 3" in page and "ResNet-50/2" in page
+    assert json.loads((runs / "claims.json").read_text())
+
+
+@pytest.mark.filterwarnings("ignore:Even though the:UserWarning")
+def test_the_aligner_is_trained_and_published(runs, eager, tmp_path):
+    aligner.main(["--smoke", "--runs", str(runs)])
+    entry = publish.main(["aligner", "1.0.0", "--runs", str(runs), "--zoo", str(tmp_path)])
+    model = load(entry)
+    assert {task.name for task in model.tasks} == {"landmarks5", "landmarks68"}
+    assert model.manifest.input.template["points"] == tuple(map(tuple, faces.POINTS))
+
+
+@pytest.mark.filterwarnings("ignore:Even though the:UserWarning")
+def test_the_verifier_is_published_without_its_people(runs, eager, tmp_path):
+    verifier.main(["--smoke", "--runs", str(runs), "--arms", "teacher", "student", "alone"])
+    words = ["verifier", "1.0.0", "--smoke", "--runs", str(runs), "--zoo", str(tmp_path)]
+    model = load(publish.main(words))
+    assert [task.name for task in model.tasks] == ["identity"]
+    known = thresholds_of_entry(model.manifest, "identity")
+    assert set(known) == {0.1} and 0 < known[0.1] < 4
+    images = faces.smoke("lfw").images
+    answer = FaceVerifier(model, far=0.1)(images[0], images[0][:, ::-1])
+    assert answer.same and answer.distance == pytest.approx(0.0, abs=1e-5)

@@ -9,6 +9,7 @@ from PIL import Image
 
 from kerasface.apps.demo import portrait
 from kerasface.inference import detection
+from kerasface.inference.cropping import CropContract
 from kerasface.inference.detection import Face, find_faces
 from kerasface.inference.detectors.mtcnn import MtcnnDetector
 from kerasface.inference.pictures import as_picture
@@ -70,6 +71,20 @@ def test_real_portrait(mtcnn):
     large = np.asarray(Image.fromarray(image).resize((3 * 512, 3 * 600)))
     [larger] = find_faces(large, mtcnn)
     np.testing.assert_allclose(np.array(larger.points) / 3, face.points, atol=8)
+
+
+@pytest.mark.parametrize("angle", [-30, 25])
+def test_tilted_face_is_cut_upright(mtcnn, angle):
+    """By MTCNN's points; compared with the crop of the upright portrait."""
+    image = Image.open(portrait()).convert("RGB").resize((256, 300))
+    [upright] = find_faces(np.asarray(image), mtcnn)
+    turned = np.asarray(image.rotate(angle, Image.Resampling.BICUBIC))
+    [tilted] = find_faces(turned, mtcnn)
+    crops = [
+        CropContract().cut(pixels, face)[8:40, 8:40].astype(float).ravel()
+        for pixels, face in ((np.asarray(image), upright), (turned, tilted))
+    ]
+    assert np.corrcoef(*crops)[0, 1] > 0.9
 
 
 def test_face_that_fills_a_small_picture(mtcnn):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -147,12 +146,7 @@ def _prepared_source(path: Path, dataset: str | None):
     from kerasface.data.records import read_records
     from kerasface.inference.label_sources import SetSource
 
-    try:
-        prepared = read_records(path) if path.is_dir() else PreparedSet.load(path)
-    except (ValueError, KeyError, TypeError, EOFError, OSError, zipfile.BadZipFile) as error:
-        if path.is_dir():
-            raise
-        raise ValueError(f"{path}: no prepared set ({str(error).splitlines()[0]})") from None
+    prepared = read_records(path) if path.is_dir() else PreparedSet.load(path)
     return SetSource(replace(prepared, domain=dataset or prepared.domain))
 
 

@@ -117,22 +117,38 @@ class PreparedSet:
 
     @classmethod
     def load(cls, path: str | Path) -> PreparedSet:
-        """Read what `save` wrote."""
-        with np.load(path, allow_pickle=False) as stored:
-            about = json.loads(str(stored["about"]))
-            kinds: dict[str, dict[str, np.ndarray]] = {kind: {} for kind in COLUMN_KINDS}
-            for key in stored.files:
-                kind, _, name = key.partition("/")
-                if kind in kinds:
-                    kinds[kind][name] = stored[key]
-            return cls(
-                images=stored["images"],
-                subjects=stored["subjects"],
-                names=stored["names"],
-                domain=about["domain"],
-                report=tuple(about["report"]),
-                **kinds,
-            )
+        """Read what `save` wrote.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            ValueError: it is no prepared set, or damaged; one line that names it.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                return cls._of_arrays(stored)
+        except FileNotFoundError:
+            raise
+        # Archive, arrays and JSON each have errors of their own for bytes that are not theirs.
+        except Exception as error:
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            raise ValueError(f"{path} is no prepared set, or a damaged one ({reason})") from None
+
+    @classmethod
+    def _of_arrays(cls, stored) -> PreparedSet:
+        about = json.loads(str(stored["about"]))
+        kinds: dict[str, dict[str, np.ndarray]] = {kind: {} for kind in COLUMN_KINDS}
+        for key in stored.files:
+            kind, _, name = key.partition("/")
+            if kind in kinds:
+                kinds[kind][name] = stored[key]
+        return cls(
+            images=stored["images"],
+            subjects=stored["subjects"],
+            names=stored["names"],
+            domain=about["domain"],
+            report=tuple(about["report"]),
+            **kinds,
+        )
 
 
 def encode_labels(tasks: Iterable, rows: Sequence[dict]) -> tuple[dict, dict]:

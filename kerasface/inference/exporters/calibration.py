@@ -86,10 +86,7 @@ def _read(path: Path, side: int, count: int) -> np.ndarray:
         raise ValueError(f"calibration is a folder of pictures or an .npz file. Received: {path}")
     from kerasface.data.prepared import PreparedSet
 
-    try:
-        return _spread(PreparedSet.load(path).images, count)
-    except (KeyError, OSError, ValueError) as error:
-        raise ValueError(f"{path} is no prepared set: {error}") from None
+    return _spread(PreparedSet.load(path).images, count)
 
 
 def _pictures(folder: Path, side: int, count: int) -> np.ndarray:

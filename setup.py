@@ -72,7 +72,6 @@ setup(
             *(package for packages in RUNTIMES.values() for package in packages),
             "gradio>=6.20,<7",
             "hypothesis>=6.100",
-            "hypothesis>=6.100",
             "jax>=0.5",
             "keras-hub>=0.25",
             "opencv-python-headless>=4.10,<5",

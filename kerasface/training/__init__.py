@@ -6,6 +6,7 @@ from kerasface.lazy import lazy_names
 
 _HOME = {
     "BalancedModel": "balancing",
+    "Devices": "devices",
     "Distiller": "distiller",
     "DomainProbe": "domain_probe",
     "DynamicLearningRate": "dynamic_rate",
@@ -21,6 +22,9 @@ _HOME = {
     "NonFiniteLoss": "finite_loss",
     "RoutedOptimizer": "routed_optimizer",
     "RunState": "run_state",
+    "CheckpointError": "run_state",
+    "ChangedData": "known_data",
+    "check_data": "known_data",
     "Stage": "stages",
     "SoftTargets": "distillation_terms",
     "StepReport": "tensorboard",

@@ -10,6 +10,7 @@ from keras import ops
 from kerasface.losses.squared_distance import SquaredDistance
 from kerasface.ops.masking import as_mask
 from kerasface.tasks import Task
+from kerasface.training.balancing.replicas import sum_over_replicas
 
 ROWS = ("all", "labelled", "unlabelled")
 LINEAR = "linear"
@@ -205,6 +206,8 @@ class HiddenTarget:
 def row_weights(rows: str, weight):
     """Weights `(batch,)` whose plain batch mean is a mean over those rows; None for all.
 
+    On several replicas the mean is over those rows of the global batch.
+
     Args:
         rows: "all", "labelled" or "unlabelled".
         weight: `(batch,)` sample weight of a task, 0 where it has no label.
@@ -213,8 +216,8 @@ def row_weights(rows: str, weight):
         return None
     known = as_mask(weight)
     chosen = ops.cast(known if rows == "labelled" else ops.logical_not(known), "float32")
-    count = ops.cast(ops.shape(chosen)[0], "float32")
-    return chosen * (count / ops.maximum(ops.sum(chosen), 1.0))
+    count = sum_over_replicas(ops.cast(ops.shape(chosen)[0], "float32"))
+    return chosen * (count / ops.maximum(sum_over_replicas(ops.sum(chosen)), 1.0))
 
 
 class _Divided:

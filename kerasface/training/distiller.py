@@ -10,6 +10,7 @@ from kerasface.data.batches import TEACHER, layer_column
 from kerasface.models.hidden_layers import hidden_output, with_hidden
 from kerasface.models.partial_labels import PartialLabelsModel
 from kerasface.tasks import Task
+from kerasface.training.balancing.replicas import replica_count
 from kerasface.training.distillation_terms import (
     HiddenTarget,
     OutputTerm,
@@ -228,7 +229,7 @@ class Distiller(PartialLabelsModel):
                     targets[task.name], outputs[task.name], sample_weight=weight
                 )
                 soft = term.suffix == SoftTargets.suffix
-                self.soft_trackers[task.name if soft else entry].update_state(loss)
+                self.soft_trackers[task.name if soft else entry].update_state(_whole(loss))
                 found.append((task.name, term.weight * task.alpha * loss))
         return found
 
@@ -249,7 +250,7 @@ class Distiller(PartialLabelsModel):
                 projector(hidden[term.student_layer]),
                 sample_weight=weight,
             )
-            self.soft_trackers[term.name].update_state(loss)
+            self.soft_trackers[term.name].update_state(_whole(loss))
             found.append(term.weight * loss)
         return found
 
@@ -268,6 +269,11 @@ def _asker(teacher: keras.Model, layers: Sequence[str]):
         return {**outputs, **{layer_column(name): each for name, each in hidden.items()}}
 
     return ask
+
+
+def _whole(loss):
+    """What the logs are of: Keras divides a replica's loss by their number."""
+    return loss * replica_count()
 
 
 def _split(columns, key: str):

@@ -35,6 +35,7 @@ class FiniteLoss(keras.callbacks.Callback):
             `(images, labels, sample_weight)` of arrays or tensors. For `mix`:
             `lambda step: next(iter(mix(..., first_step=step)))`, for `ArrayBatches` its `batch`.
         steps_per_epoch: as `fit`'s.
+        writes: False in the processes of several hosts that stop with the first and save nothing.
 
     Raises:
         NonFiniteLoss: in `fit`.
@@ -46,14 +47,20 @@ class FiniteLoss(keras.callbacks.Callback):
         model.fit(batches(0), steps_per_epoch=250, epochs=20, callbacks=[guard])
     """
 
-    def __init__(self, folder: str | Path, batch_at: Callable[[int], tuple], steps_per_epoch: int):
+    def __init__(
+        self,
+        folder: str | Path,
+        batch_at: Callable[[int], tuple],
+        steps_per_epoch: int,
+        writes: bool = True,
+    ):
         super().__init__()
         if steps_per_epoch < 1:
             raise ValueError(
                 f"steps_per_epoch must be 1 or more. Received: steps_per_epoch={steps_per_epoch}"
             )
         self.folder, self.batch_at = Path(folder), batch_at
-        self.steps_per_epoch, self.epoch = int(steps_per_epoch), 0
+        self.steps_per_epoch, self.epoch, self.writes = int(steps_per_epoch), 0, writes
 
     def on_epoch_begin(self, epoch, logs=None):
         self.epoch = epoch
@@ -70,14 +77,19 @@ class FiniteLoss(keras.callbacks.Callback):
             for name, value in numbers.items()
             if name.endswith("_loss") and not math.isfinite(value)
         )
-        file = self._save(step, numbers, tasks)
+        file = self._file(step)
+        if self.writes:
+            self._save(file, step, numbers, tasks)
         of = f" ({', '.join(tasks)})" if tasks else ""
         raise NonFiniteLoss(
             f"the loss of step {step}, batch {batch} of epoch {self.epoch + 1}, is not finite{of}; "
             f"its batch and the one before are in {file}. Received: loss={loss}"
         )
 
-    def _save(self, step: int, logs: Mapping[str, float], tasks: list[str]) -> Path:
+    def _file(self, step: int) -> Path:
+        return self.folder / f"non-finite-{step:07d}.npz"
+
+    def _save(self, file: Path, step: int, logs: Mapping[str, float], tasks: list[str]) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         arrays: dict[str, np.ndarray] = {}
         for each in range(max(step - 1, 0), step + 1):
@@ -93,10 +105,8 @@ class FiniteLoss(keras.callbacks.Callback):
             "not_finite_in_batches": [name for name, a in arrays.items() if not _is_finite(a)],
             "not_finite_variables": spoilt,
         }
-        file = self.folder / f"non-finite-{step:07d}.npz"
         np.savez(file, **arrays)
         file.with_suffix(".json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
-        return file
 
 
 def _columns(prefix: str, values: Any) -> dict[str, np.ndarray]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
 import platform
+import shutil
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -13,6 +15,13 @@ from typing import Any
 
 import keras
 import numpy as np
+
+# What HDF5 takes beside a variable's numbers, at most.
+HDF5_BYTES = 4096
+
+
+class CheckpointError(OSError):
+    """An epoch could not be saved; the line names the epoch that is whole."""
 
 
 class RunState(keras.callbacks.Callback):
@@ -30,9 +39,12 @@ class RunState(keras.callbacks.Callback):
         keep: by a name of your choice, objects whose state is in no variable of the model: each
             has `get_state()`, which gives a JSON-safe dict, and `set_state(dict)`. List
             those that are callbacks before this one.
+        writes: False in the processes of several hosts that only read: one writes a folder.
 
     Raises:
         ValueError: the folder holds a run of other settings.
+        CheckpointError: in `fit`, an epoch cannot be saved, as where the disk is full. The last
+            one that was saved is whole, and the same run goes on from it.
 
     Example:
 
@@ -48,9 +60,13 @@ class RunState(keras.callbacks.Callback):
         config: dict,
         every: int = 1,
         keep: Mapping[str, Any] | None = None,
+        writes: bool = True,
     ):
         super().__init__()
         self.folder, self.every, self.keep = Path(folder), int(every), dict(keep or {})
+        self.writes = writes
+        if not writes:
+            return
         self.folder.mkdir(parents=True, exist_ok=True)
         written = self.folder / "config.json"
         config = json.loads(json.dumps(config))
@@ -85,7 +101,8 @@ class RunState(keras.callbacks.Callback):
             model.load_weights(self.weights(epoch))
             self._restore_random(model, epoch)
             self._restore_kept(epoch)
-        self._forget_after(epoch)
+        if self.writes:
+            self._forget_after(epoch)
         return epoch
 
     def weights(self, epoch: int) -> Path:
@@ -135,28 +152,70 @@ class RunState(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         done = epoch + 1
-        with (self.folder / "history.jsonl").open("a") as history:
-            numbers = {name: float(value) for name, value in (logs or {}).items()}
-            history.write(json.dumps({"epoch": done, **numbers}) + "\n")
-        if done % self.every and done != self.params.get("epochs"):
+        if not self.writes:
             return
+        before = self.epoch
+        try:
+            with (self.folder / "history.jsonl").open("a") as history:
+                numbers = {name: float(value) for name, value in (logs or {}).items()}
+                history.write(json.dumps({"epoch": done, **numbers}) + "\n")
+            if done % self.every and done != self.params.get("epochs"):
+                return
+            self._save(done)
+        except (OSError, RuntimeError) as error:  # HDF5 raises either
+            for unfinished in (
+                *self.folder.glob("unfinished.*"),
+                *self.folder.glob("*.part"),
+                *self._files(done),
+            ):
+                unfinished.unlink(missing_ok=True)
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            kept = f"epoch {before} is whole" if before else "no epoch is saved yet"
+            raise CheckpointError(
+                f"{self.folder}: epoch {done} could not be saved, {kept}; make room and run the "
+                f"same again. Received: {reason}"
+            ) from error
+        if before and before != done:
+            for file in self._files(before):
+                file.unlink(missing_ok=True)
+
+    def _reserve(self) -> None:
+        """Sees that there is room: HDF5 ends the process with a fault where a write fails.
+
+        Raises:
+            OSError: there is none.
+        """
+        stored = (*self.model.variables, *self.model.optimizer.variables)
+        needed = sum(
+            math.prod(each.shape) * (8 if "64" in str(each.dtype) else 4) for each in stored
+        )
+        needed += HDF5_BYTES * (len(stored) + 8)
+        trial = self.folder / "unfinished.room"
+        with open(trial, "wb") as file:
+            if hasattr(os, "posix_fallocate"):  # also knows of quotas
+                os.posix_fallocate(file.fileno(), 0, needed)
+            elif shutil.disk_usage(self.folder).free < needed:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        trial.unlink()
+
+    def _files(self, epoch: int) -> tuple[Path, ...]:
+        return self.weights(epoch), self._random(epoch), self._kept(epoch)
+
+    def _save(self, done: int) -> None:
+        """Writes an epoch's files and then says that it is there."""
+        self._reserve()
         unfinished = self.folder / "unfinished.weights.h5"
         self.model.save_weights(unfinished)
-        os.replace(unfinished, self.weights(done))
+        _replace(unfinished, self.weights(done))
         # Keras saves no seed generator with the weights.
         states = {str(n): np.asarray(each) for n, each in enumerate(_random_states(self.model))}
         unfinished = self.folder / "unfinished.random.npz"
         np.savez(unfinished, **states)
-        os.replace(unfinished, self._random(done))
+        _replace(unfinished, self._random(done))
         if self.keep:
             kept = {name: each.get_state() for name, each in self.keep.items()}
             _replace_text(self._kept(done), json.dumps(kept))
-        before = self.epoch
         _replace_text(self.folder / "state.json", json.dumps({"epoch": done}))
-        if before and before != done:
-            self.weights(before).unlink(missing_ok=True)
-            self._random(before).unlink(missing_ok=True)
-            self._kept(before).unlink(missing_ok=True)
 
 
 def _random_states(model: keras.Model) -> list:
@@ -171,10 +230,17 @@ def _epoch_of(line: str) -> float:
         return math.inf
 
 
+def _replace(unfinished: Path, path: Path) -> None:
+    """Brings a file to the disk and gives it its name."""
+    with open(unfinished, "rb") as file:
+        os.fsync(file.fileno())
+    os.replace(unfinished, path)
+
+
 def _replace_text(path: Path, text: str) -> None:
     unfinished = path.with_name(path.name + ".part")
     unfinished.write_text(text + "\n")
-    os.replace(unfinished, path)
+    _replace(unfinished, path)
 
 
 def _versions() -> dict:

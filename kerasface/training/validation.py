@@ -12,6 +12,7 @@ from kerasface.data.prepared import PreparedSet
 from kerasface.evaluation.measures import measure
 from kerasface.metrics import MaskedLoss
 from kerasface.tasks import Task
+from kerasface.training.devices import Devices
 
 # Of the measures, those that go into the logs of an epoch; all are in `ValidationRound.results`.
 LOGGED = ("accuracy", "balanced_accuracy", "mean_absolute_error", "nrmse", "mean_loss")
@@ -39,6 +40,7 @@ class ValidationRound(keras.callbacks.Callback):
             `<name>_grey`: a model may know sets by their colour.
         batch_size: rows a step. Every step has just as many (the last is filled up), so the
             model is traced or compiled once.
+        devices: of the training, where it is on several hosts: one of them measures, alone.
 
     Attributes:
         results: of the last round, by set and task all figures of
@@ -66,6 +68,7 @@ class ValidationRound(keras.callbacks.Callback):
         grey: bool = False,
         batch_size: int = 256,
         first: bool = True,
+        devices: Devices | None = None,
     ):
         super().__init__()
         if not sets or every < 1 or batch_size < 1:
@@ -76,6 +79,7 @@ class ValidationRound(keras.callbacks.Callback):
         self.sets, self.every, self.batch_size = dict(sets), int(every), int(batch_size)
         self.tasks, self.first = None if tasks is None else tuple(tasks), first
         self.grey = tuple(n for n, each in self.sets.items() if grey and has_colour(each.images))
+        self.devices = Devices() if devices is None else devices
         self.results: dict[str, dict[str, dict[str, float]]] = {}
         self.outputs: dict[str, dict[str, np.ndarray]] = {}
         self.measured, self.seconds, self.started = 0, 0.0, -1
@@ -109,7 +113,8 @@ class ValidationRound(keras.callbacks.Callback):
         wanted = not done % self.every or done == self.params.get("epochs")
         if not (wanted or (self.first and done == 1)):
             return
-        self.measure(self.model)
+        with self.devices.alone(self.model) as model:
+            self.measure(model)
         self.measured = done
         if logs is not None:
             logs.update(self.entries())

@@ -37,8 +37,9 @@ def test_logs_on_two_replicas_are_those_of_one_device(answer):
 
 
 @pytest.mark.slow
-def test_an_embeddings_loss_is_the_mean_of_the_replicas_by_known_rows(answer):
+@pytest.mark.parametrize("kind", ["embedding", "domain"])
+def test_a_loss_over_pairs_is_the_mean_of_the_replicas_by_known_rows(answer, kind):
     """Each replica sees its own pairs only, so the value is another one than on one device."""
-    values = answer["embedding"]
+    values = answer["pairs"][kind]
     assert values["two_replicas"] == pytest.approx(values["by_known_rows"], rel=1e-5)
     assert values["two_replicas"] != pytest.approx(values["one_device"], rel=1e-3)

@@ -7,9 +7,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kerasface.tasks import Domain
 from tests.models.tiny import TASKS, hide, pictures, some_labels, tiny_model
 
 ROWS, STEPS = 16, 3
+# Whose loss compares rows with each other.
+BY_PAIRS = (
+    next(task for task in TASKS if task.kind == "embedding"),
+    Domain("style", ("a", "b", "c"), adversary="triplet", size=8, mining="all", margin=2.0),
+)
 
 
 def batches():
@@ -49,9 +55,8 @@ def trained(tasks, strategy=None):
     return model.get_weights(), {name: values[-1] for name, values in history.history.items()}
 
 
-def batch_losses(strategy):
-    """Value of the embedding's loss: one device, two replicas, and the mean by known rows."""
-    task = next(task for task in TASKS if task.kind == "embedding")
+def batch_losses(strategy, task):
+    """Value of a loss over pairs: one device, two replicas, and the mean by known rows."""
     chance = np.random.default_rng(9)
     mask = np.arange(ROWS) % 8 < np.repeat([6, 3], 8)
     labels, weights = hide(
@@ -93,7 +98,7 @@ def main():
         "apart": max(float(np.abs(a - b).max()) for a, b in zip(one, two, strict=True)),
         "moved": max(float(np.abs(a - b).max()) for a, b in zip(one, start, strict=True)),
         "logs": {name: [value, two_logs.get(name)] for name, value in one_logs.items()},
-        "embedding": batch_losses(strategy),
+        "pairs": {task.kind: batch_losses(strategy, task) for task in BY_PAIRS},
     }
     json.dump(answer, sys.stdout)
 

@@ -19,7 +19,7 @@ from kerasface.models import FaceModel
 from kerasface.tasks import Classification, Regression
 from kerasface.training.run_state import RunState
 
-EPOCHS, STEPS, PAUSE = 6, 8, 0.02
+EPOCHS, STEPS, PAUSE = 10, 8, 0.02
 TASKS = (Classification("gender", ("male", "female")), Regression("age", "years", (0, 116), bins=8))
 TRUNK = {"name": "small_resnet", "config": {"widths": [4], "blocks": [1], "stem": 4}}
 SPEC = {

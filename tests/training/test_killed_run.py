@@ -1,65 +1,26 @@
-"""SIGKILL at a random moment, the same command again: an unbroken run's weights, bit for bit."""
+"""SIGKILL at random moments, the same run again: an unbroken one's weights, bit for bit."""
 
 import json
 import random
-import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
 from kerasface.training.run_state import RunState
+from tests.faults.training_faults import killed_runs
 
-ROOT = Path(__file__).parents[2]
-PATIENCE = 600  # seconds until a process of a busy machine counts as hung
-
-
-def start(folder):
-    command = [sys.executable, "-m", "tests.training.killable_run", str(folder)]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-
-
-def finish(process):
-    _, errors = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 0, errors.decode()[-2000:]
-
-
-def numbers(folder):
-    with np.load(folder / "final.npz") as stored:
-        return [stored[name] for name in stored.files]
+KILLS = 3
 
 
 @pytest.mark.slow
-def test_a_run_killed_at_a_random_moment_ends_as_an_unbroken_one(tmp_path):
-    unbroken, broken = tmp_path / "unbroken", tmp_path / "broken"
-    whole, killed = start(unbroken), start(broken)
-    try:
-        end = time.monotonic() + PATIENCE
-        while not (broken / "state.json").exists() and time.monotonic() < end:
-            assert killed.poll() is None, killed.stderr.read().decode()[-2000:]
-            time.sleep(0.005)
-        # Six epochs of eight batches, each with a pause of 0.02 s: before the end on any machine.
-        time.sleep(random.uniform(0.0, 0.6))
-        killed.send_signal(signal.SIGKILL)
-        assert killed.wait() == -signal.SIGKILL
-    finally:
-        killed.kill()
-        killed.stderr.close()
-    assert not (broken / "final.npz").exists()
-    stopped_at = json.loads((broken / "state.json").read_text())["epoch"]
-    finish(start(broken))
-    finish(whole)
-    found, expected = numbers(broken), numbers(unbroken)
-    assert 1 <= stopped_at < 6 and len(found) == len(expected) > 20
-    for one, other in zip(found, expected, strict=True):
-        np.testing.assert_array_equal(one, other, err_msg=f"killed after epoch {stopped_at}")
-    history = (broken / "history.jsonl").read_text()
-    epochs = [json.loads(line)["epoch"] for line in history.splitlines()]
-    assert epochs == list(range(1, 7))
+def test_a_run_killed_at_random_moments_ends_as_an_unbroken_one(tmp_path):
+    seed = random.randrange(2**32)
+    found = killed_runs(tmp_path, KILLS, seed)
+    assert (found["tried"], found["survived"]) == (1, 1), f"{found}, seed {seed}"
+    [stops], last = found["epochs"], found["last"]
+    assert 1 <= stops[0] < stops[1] < stops[2] < last and found["numbers"] > 20
+    assert found["history"] == [list(range(1, last + 1))]
 
 
 @pytest.mark.parametrize("kept", [0, 2])

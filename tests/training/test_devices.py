@@ -1,0 +1,113 @@
+"""Two replicas, and two hosts, train as one device on the same global batch; a lost host returns.
+
+Two processes on loopback stand for two hosts, parts of the processor for devices.
+"""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 600  # seconds until a process of a busy machine counts as hung
+
+
+def begin(module, *words, **environment):
+    return subprocess.Popen(
+        [sys.executable, "-m", f"tests.training.{module}", *map(str, words)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.fixture(scope="module")
+def replicas(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("replicas")
+    process = begin("train_on_replicas", folder, KERAS_BACKEND="tensorflow")
+    printed, errors = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, errors[-3000:]
+    return json.loads(printed.splitlines()[-1])
+
+
+@pytest.fixture(scope="module")
+def hosts(tmp_path_factory):
+    """What both hosts wrote at the end, and how each pair ended."""
+    pytest.importorskip("jax", reason="NOT TESTED: jax is not installed")
+    folder, ends = tmp_path_factory.mktemp("hosts"), []
+    for _ in range(2):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        on_jax = {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
+        pair = [begin("train_on_hosts", host, port, folder, **on_jax) for host in (0, 1)]
+        try:
+            errors = [each.communicate(timeout=PATIENCE)[1][-3000:] for each in pair]
+        finally:
+            for each in pair:
+                each.kill()
+        ends.append([each.returncode for each in pair])
+    assert ends[1] == [0, 0], errors
+    return ends, [json.loads((folder / f"host-{host}.json").read_text()) for host in (0, 1)]
+
+
+def check(found, *more):
+    """Weights and state of the optimiser equal to 1e-5, and every log."""
+    assert found["moved"] > 1e-2
+    assert found["apart"] < 1e-5
+    assert {"age_loss", "age_gradient_norm", "age_soft_loss", *more} <= set(found["logs"])
+    for name, (one, many) in found["logs"].items():
+        assert many == pytest.approx(one, rel=1e-4, abs=1e-5), name
+
+
+@pytest.mark.slow
+def test_two_replicas_train_as_one_device_and_go_on(replicas):
+    """Stopped after two of four epochs; against one device that was not."""
+    assert (replicas["backend"], replicas["replicas"]) == ("tensorflow", 2)
+    assert replicas["first"] == 2
+    check(replicas)
+
+
+@pytest.mark.slow
+def test_each_replica_is_dealt_every_second_row(replicas):
+    rows = [*range(0, 16, 2), *range(1, 16, 2)]
+    assert replicas["dealt"] == [[row + 2 for row in rows], rows, rows]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "number, words",
+    [
+        (0, "rows of a batch are dealt to 2 devices evenly. Received: 15 rows"),
+        (1, "Received: devices=3 of 2"),
+        (2, "KERAS_BACKEND=jax. Received: hosts=2"),
+        (3, "1 or more. Received: devices=0"),
+    ],
+)
+def test_what_cannot_be_is_one_line(replicas, number, words):
+    assert words in replicas["refused"][number] and "\n" not in replicas["refused"][number]
+
+
+@pytest.mark.slow
+def test_two_hosts_train_as_one_device_although_one_was_lost(hosts):
+    """Triplets and dropout too: on JAX a step is of the global batch."""
+    (first, second), _ = hosts[0]
+    assert second == -signal.SIGKILL and first != 0
+    found = hosts[1][0]
+    assert 1 <= found["first"] <= 2 and hosts[1][1]["first"] == found["first"]
+    check(found, "style_active_share")
+
+
+@pytest.mark.slow
+def test_each_host_has_its_rows(hosts):
+    for host, found in enumerate(hosts[1]):
+        rows = list(range(8 * host, 8 * host + 8))
+        assert found["dealt"] == [[row + 2 for row in rows], rows, rows]
+        assert (found["replicas"], found["chief"]) == (2, host == 0)

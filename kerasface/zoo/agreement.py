@@ -76,7 +76,11 @@ def probe_answers(model: Any, manifest: Manifest) -> dict[str, np.ndarray]:
             f"{manifest.reference}: the probe's input came out as {input_digest(images)}, "
             f"its manifest says {probe.sha256}"
         )
-    return model.predict_on_batch(images)
+    try:
+        return model.predict_on_batch(images)
+    except Exception as error:  # each runtime has errors of its own
+        reason = (str(error).strip() or type(error).__name__).splitlines()[-1]
+        raise ProbeError(f"{manifest.reference}: no answer to the probe: {reason}") from None
 
 
 def rounded(outputs: Outputs) -> dict[str, tuple[tuple[float, ...], ...]]:

@@ -7,11 +7,12 @@ import itertools
 
 import pytest
 
-from tests.faults import zoo_descriptions, zoo_files, zoo_network, zoo_paths
+from tests.faults import zoo_descriptions, zoo_exports, zoo_files, zoo_network, zoo_paths
 from tests.faults.zoo_place import Fault, Place, endure, published_zoo
 
 FAULTS = (
-    *zoo_files.FAULTS, *zoo_paths.FAULTS, *zoo_network.FAULTS, *zoo_descriptions.FAULTS
+    *zoo_files.FAULTS, *zoo_paths.FAULTS, *zoo_network.FAULTS, *zoo_descriptions.FAULTS,
+    *zoo_exports.FAULTS,
 )  # fmt: skip
 
 

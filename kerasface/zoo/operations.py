@@ -12,6 +12,8 @@ import keras
 import numpy as np
 from keras import layers
 
+from kerasface.layers.cosine_logits import CosineLogits
+
 Shape = tuple[int, ...]
 _patching = threading.Lock()
 
@@ -70,7 +72,7 @@ RULES: tuple[tuple[tuple[type, ...], Callable[[Any, list[Shape], Shape], int]], 
     ((layers.SeparableConv1D, layers.SeparableConv2D), _separable),
     ((layers.Conv1DTranspose, layers.Conv2DTranspose, layers.Conv3DTranspose), _transposed),
     ((layers.Conv1D, layers.Conv2D, layers.Conv3D), _convolution),
-    ((layers.Dense,), _dense),
+    ((layers.Dense, CosineLogits), _dense),
     ((layers.EinsumDense,), _einsum),
     ((layers.MultiHeadAttention,), _attention),
 )

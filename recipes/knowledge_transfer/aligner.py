@@ -160,7 +160,7 @@ def main(arguments=None) -> dict:
     parser.add_argument("--smoke", action="store_true", help="a few tiny steps, synthetic faces")
     options = parser.parse_args(arguments)
     if options.smoke:
-        options.epochs, options.steps = 1, 2
+        options.epochs, options.steps = 1, 1
 
     def load(name):
         return faces.smoke(name) if options.smoke else faces.load(options.prepared, name)

@@ -51,7 +51,7 @@ class Aligners:
         self.train = faces.without_lfw(train) if points == "five" else train
         self.test = options.load(f"{SETS[points]}-test")
         self.rows = 8 if self.small else networks.ROWS
-        self.steps = 2 if self.small else max(len(self.train) // self.rows, 1)
+        self.steps = 1 if self.small else max(len(self.train) // self.rows, 1)
         self.epochs = 1 if self.small else EPOCHS[points]
         self.teacher_run = self.runs / f"align-{points}-teacher"
         self.taught: PreparedSet | None = None
@@ -132,7 +132,7 @@ def main(arguments=None) -> dict:
         aligners.teach()
         results[points] = {"teacher": aligners.measured(aligners.teacher_run), "students": {}}
         wanted = [(start, target) for start in INITIALISATIONS for target in TARGETS]
-        for start, target in [("distill", "soft")] if options.smoke else wanted:
+        for start, target in [("distill", "hidden")] if options.smoke else wanted:
             found = aligners.measured(aligners.student(start, target))
             results[points]["students"][f"{start}-{target}"] = found
             error = 100 * found["nrmse"]["value"]

@@ -27,11 +27,11 @@ FARS = (1e-2, 1e-3)
 
 def outputs_of(model: FaceModel, images: np.ndarray) -> dict[str, np.ndarray]:
     """By task name `(rows, output_size)`; the last batch is filled up, so one trace does."""
-    parts = []
+    parts, rows = [], min(BATCH, len(images))
     for start in range(0, len(images), 16 * BATCH):
         part = images[start : start + 16 * BATCH]
-        filled = np.concatenate([part, np.repeat(part[-1:], -len(part) % BATCH, axis=0)])
-        found = model.predict(filled.astype("float32"), batch_size=BATCH, verbose=0)
+        filled = np.concatenate([part, np.repeat(part[-1:], -len(part) % rows, axis=0)])
+        found = model.predict(filled.astype("float32"), batch_size=rows, verbose=0)
         parts.append({name: np.asarray(each)[: len(part)] for name, each in found.items()})
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 

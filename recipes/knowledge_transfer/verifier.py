@@ -187,7 +187,7 @@ def main(arguments=None) -> dict:
     parser.add_argument("--smoke", action="store_true", help="a few tiny steps, synthetic faces")
     options = parser.parse_args(arguments)
     if options.smoke:
-        options.epochs, options.steps = 1, 2
+        options.epochs, options.steps = 1, 1
     elif options.data is None:
         parser.error("LFW's pairs are in the folder of the sets: --data DATA")
     load = faces.smoke if options.smoke else partial(faces.load, options.prepared)

@@ -190,16 +190,17 @@ def test_the_page_of_made_up_results_says_what_they_say():
     assert "| /8: scratch, soft predictions | 2 | 100.0 | 0.0 | 66.12, 61.27, 64.49 |" in page
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Even though the:UserWarning")
 def test_classification_alignment_and_verification(runs, eager):
     """The three tables in little, in the order that they need each other, then the page."""
     words = ["--smoke", "--runs", str(runs)]
     first = classification.main(words)
-    assert set(first["students"]) == {"8-ours-s0", "8-fitnet-s0"}
+    assert set(first["students"]) == {"8-ours-s0"}
     found = alignment.main(words)
-    assert np.isfinite(found["five"]["students"]["distill-soft"]["nrmse"]["value"])
+    assert np.isfinite(found["five"]["students"]["distill-hidden"]["nrmse"]["value"])
     found = verification.main(words)
-    assert set(found["softmax"]["students"]) == {"8-distill-hidden"}
+    assert set(found["softmax"]["students"]) == {"8-distill-soft"}
     again = classification.main(words)  # trains nothing: what is done is skipped
     assert again == first
     page = render.main(["--runs", str(runs), "--out", str(runs)])
@@ -207,6 +208,7 @@ def test_classification_alignment_and_verification(runs, eager):
     assert json.loads((runs / "claims.json").read_text())
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Even though the:UserWarning")
 def test_the_aligner_is_trained_and_published(runs, eager, tmp_path):
     aligner.main(["--smoke", "--runs", str(runs)])
@@ -216,9 +218,10 @@ def test_the_aligner_is_trained_and_published(runs, eager, tmp_path):
     assert model.manifest.input.template["points"] == tuple(map(tuple, faces.POINTS))
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Even though the:UserWarning")
 def test_the_verifier_is_published_without_its_people(runs, eager, tmp_path):
-    verifier.main(["--smoke", "--runs", str(runs), "--arms", "teacher", "student", "alone"])
+    verifier.main(["--smoke", "--runs", str(runs), "--arms", "teacher", "student"])
     words = ["verifier", "1.0.0", "--smoke", "--runs", str(runs), "--zoo", str(tmp_path)]
     model = load(publish.main(words))
     assert [task.name for task in model.tasks] == ["identity"]

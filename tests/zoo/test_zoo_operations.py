@@ -4,6 +4,7 @@ import keras
 import pytest
 from keras import layers
 
+from kerasface.layers import CosineLogits
 from kerasface.models import build_trunk
 from kerasface.zoo import count_operations
 
@@ -27,6 +28,7 @@ def sequential(*stack, shape=(8, 8, 4)):
         (layers.SeparableConv2D(5, 3), 36 * (9 * 4 + 4 * 5)),
         # Applied to each of 64 places.
         (layers.Dense(7), 64 * 4 * 7),
+        (CosineLogits(7), 64 * 4 * 7),
         (layers.EinsumDense("abcd,de->abce", output_shape=(8, 8, 6)), 64 * 4 * 6),
         (layers.EinsumDense("...d,de->...e", output_shape=6), 64 * 4 * 6),
         (layers.BatchNormalization(), 0),

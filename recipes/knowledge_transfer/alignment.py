@@ -10,7 +10,7 @@ student from "Pretrain", trained on labels of people alone, or from "Distill", f
 then distilled. Then equation 5 with neither target, with the teacher's hidden layer (equation 7),
 or with soft predictions. The soft target is what the teacher of classification says of these
 faces, the hidden one that of the teacher of points. Writes `alignment.json`; what is trained is
-skipped. About 25 minutes on two cores. Expected: "Distill" with the hidden layer is best.
+skipped. About 30 minutes on two cores. Expected: "Distill" with the hidden layer is best.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ TASKS = {
     "sixty_eight": Landmarks("landmarks68", 68, alpha=PHI / 10),
 }
 SETS = {"five": "mtfl", "sixty_eight": "w300"}
-EPOCHS = {"five": 16, "sixty_eight": 60}
+EPOCHS = {"five": 12, "sixty_eight": 40}
 INITIALISATIONS = {"pretrain": "labels", "distill": "ours"}
 TARGETS = ("none", "hidden", "soft")
 

@@ -30,7 +30,7 @@ from recipes.knowledge_transfer.classification import classes, folder_of, option
 INITIALISATIONS = {"pretrain": "labels", "distill": "ours", "soft": "softonly"}
 MARGINS = (0.2, 0.4, 0.8)
 PEOPLE, PICTURES = 32, 4
-EPOCHS, STEPS, CHOICE_EPOCHS = 4, 40, 2
+EPOCHS, STEPS, CHOICE_EPOCHS = 4, 25, 2
 DIVISORS = (2, 4, 8)
 WIDTH = 2048
 RATE = networks.INITIALISED_RATE

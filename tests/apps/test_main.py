@@ -33,7 +33,7 @@ def test_version(capsys):
     assert kerasface.__version__ in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("words", [[], ["paint"], ["analyze"], ["analyze", "x", "--detector", "y"]])
+@pytest.mark.parametrize("words", [[], ["paint"], ["analyze", "x", "--runtime", "y"]])
 def test_wrong_usage_is_exit_code_2(words, capsys):
     with pytest.raises(SystemExit) as stop:
         main(words)
@@ -44,6 +44,7 @@ def test_wrong_usage_is_exit_code_2(words, capsys):
     "words, text",
     [
         (["analyze", "no/such.jpg"], "no such file or folder: no/such.jpg"),
+        (["analyze"], "give pictures or --watch SOURCE"),
         (["train", "face_zo/train"], "near: face_zoo/train"),
         (["zoo", "info", "no/such/entry"], "no/such/entry"),
     ],

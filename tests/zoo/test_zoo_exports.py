@@ -397,8 +397,3 @@ def test_auto_takes_what_the_entry_has_and_this_machine_too(folder, entry, monke
         assert ready_runtime(folder) == expected
     with pytest.raises(UnknownExport, match="no int8 file for a runtime that is installed; there"):
         ready_runtime(folder, "int8")
-
-
-def test_auto_of_an_address_asks_for_its_manifest_alone(server):
-    assert ready_runtime(f"{server.url}/tiny/1.0.0") == "keras"
-    assert set(server.asked) == {"/tiny/1.0.0/manifest.json"}

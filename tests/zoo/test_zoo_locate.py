@@ -18,6 +18,7 @@ from kerasface.zoo.fetch import Patience
 from kerasface.zoo.index import refresh
 from kerasface.zoo.locate import find
 from kerasface.zoo.locate import locate as locate_entry
+from kerasface.zoo.runtime_loading import ready_runtime
 
 HASTE = Patience(connect=10, read=10, whole=30, tries=1, pause=0.01)
 
@@ -180,3 +181,8 @@ def test_links_in_a_zoo_are_passed_over(place, tmp_path):
     (root / "other").symlink_to(root / "tiny")
     (root / "tiny" / "2.0.0").symlink_to(root / "tiny" / "1.0.0")
     assert [f"{each.name}@{each.version}" for each in catalogue()] == ["tiny@1.0.0"]
+
+
+def test_auto_of_an_address_asks_for_its_manifest_alone(server):
+    assert ready_runtime(f"{server.url}/tiny/1.0.0") == "keras"
+    assert set(server.asked) == {"/tiny/1.0.0/manifest.json"}

@@ -17,6 +17,7 @@ RATIOS = {
     "input_pipeline": ("pictures/s, decode and augment / decode", ">= 0.80"),
     "labelling": ("pictures/s, labelling / bare forward passes", ">= 0.85"),
     "one_face": ("analyze / compiled, one face", None),
+    "photo": ("finding / reading", None),
     "memory": ("growth / 20 MB", "< 1.00"),
     "scale": ("faces/s labelled, the last engine / the first", None),
     "zoo_load": ("kerasface zoo list / 0.5 s", "< 1.00"),
@@ -27,6 +28,7 @@ ROWS = {
     "input_pipeline": {"decode", "decode and augment", "mixed, as they are", "mixed, augmented"},
     "labelling": {"labelling", "to shards", "bare, together", "bare, one by one"},
     "one_face": {"predict", "analyze", "compiled", "compiled, 64 faces"},
+    "photo": {"decode", "find", "cut", "read", "whole"},
     "memory": set(),
     "scale": set(),
     "zoo_load": {"zoo.load", "build and load_weights", "of it: probe"},
@@ -43,6 +45,8 @@ def results(tmp_path_factory):
 def test_smoke(name, results, capsys):
     # Ray is started in tests/inference/test_ray_engine.py.
     more = ["--engines", "local", "--page", str(results / "scale.md")] if name == "scale" else []
+    if name == "photo":
+        pytest.importorskip("cv2", reason="OpenCV is not installed: kerasface[opencv]")
     words = ["--smoke", "--results", str(results), *more]
     importlib.import_module(f"benchmarks.{name}").main(words)
     printed = capsys.readouterr().out

@@ -1,0 +1,66 @@
+"""What every stage of the recipe takes from the command line, and how long each of them took."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache, partial
+from pathlib import Path
+
+from kerasface.zoo.schema import dump_json
+from recipes.general_knowledge import sets
+from recipes.general_knowledge.sources import FULL, SMOKE, SOURCES
+
+SECONDS = "seconds.json"
+# Enough of each to run everything once.
+SMOKE_SOURCES = ("identity", "attributes")
+SMOKE_UNSUPERVISED, SMOKE_HELD = ("celeba-source", "mtfl-source"), ("celeba-held",)
+SMOKE_PARTS = (*SMOKE_UNSUPERVISED, *SMOKE_HELD, "mtfl-target", "mtfl-test", "lfw")
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Adds folders, seed and `--smoke`."""
+    parser.add_argument("--prepared", type=Path, default=Path("runs/gk-prepared"))
+    parser.add_argument("--runs", type=Path, default=Path("runs/gk"))
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--smoke", action="store_true", help="a few tiny steps, synthetic faces")
+
+
+def complete(options: argparse.Namespace) -> argparse.Namespace:
+    """Adds `load` (a part's faces), `found`, `scale`, `clock`, and which sources and parts."""
+    options.runs.mkdir(parents=True, exist_ok=True)
+    options.scale = SMOKE if options.smoke else FULL
+    load = sets.smoke if options.smoke else partial(sets.load, options.prepared)
+    # Parts are asked for again and again; together they take 1 GB.
+    options.load = lru_cache(maxsize=4)(load)
+    options.found = (
+        sets.smoke_found if options.smoke else partial(sets.load_found, options.prepared)
+    )
+    options.sources = SMOKE_SOURCES if options.smoke else tuple(SOURCES)
+    options.unsupervised = SMOKE_UNSUPERVISED if options.smoke else sets.UNSUPERVISED
+    options.held = SMOKE_HELD if options.smoke else sets.HELD
+    options.parts = SMOKE_PARTS if options.smoke else sets.PARTS
+    options.clock = partial(clock, options.runs)
+    return options
+
+
+@contextmanager
+def clock(runs: Path, name: str) -> Iterator[None]:
+    """Adds the seconds of a block to `seconds.json`; those of a killed try are not in it."""
+    begin = time.monotonic()
+    yield
+    file = runs / SECONDS
+    spent = seconds(runs)
+    spent[name] = spent.get(name, 0.0) + time.monotonic() - begin
+    unfinished = file.with_name(file.name + ".part")
+    unfinished.write_bytes(dump_json(spent))
+    unfinished.replace(file)
+
+
+def seconds(runs: Path) -> dict[str, float]:
+    """What was spent so far, by name."""
+    file = runs / SECONDS
+    return json.loads(file.read_text()) if file.exists() else {}

@@ -2,6 +2,8 @@
 
 import pickle
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from kerasface.inference import detectors
 from kerasface.inference.cropping import CropContract
 from kerasface.inference.detection import DetectionError, Face, find_faces
 from kerasface.inference.detectors import detector_named
-from kerasface.inference.detectors.haar import HAAR_BOX, mtcnn_box
+from kerasface.inference.detectors.haar import HAAR_BOX, HaarDetector, mtcnn_box
 from kerasface.inference.pictures import as_picture
 
 EYES = ((220, 190), (308, 186))  # of the portrait, where a person sees them
@@ -69,6 +71,27 @@ def test_cascades_box_by_hand():
     np.testing.assert_allclose(box, (100, -65, 800, 1060), atol=1e-6)
 
 
+def test_threads_do_not_wait_for_each_other(monkeypatch):
+    """Each looks at its picture only when the other has begun to."""
+    cv2 = pytest.importorskip("cv2", reason="OpenCV is not installed: kerasface[opencv]")
+    both, opened = threading.Barrier(2), []
+
+    class Cascade:
+        def __init__(self, path):
+            opened.append(path)
+
+        def detectMultiScale2(self, image, **how):  # noqa: N802 - OpenCV's name
+            both.wait(timeout=60)
+            return np.array([[8, 8, image[0, 0], 40]]), np.array([9])
+
+    monkeypatch.setattr(cv2, "CascadeClassifier", Cascade)
+    haar = HaarDetector()
+    pictures = [np.full((200, 200, 3), side, np.uint8) for side in (40, 60)] * 3
+    with ThreadPoolExecutor(2) as pool:
+        widths = [face[2] for [face] in pool.map(haar.boxes, pictures)]
+    assert widths == [40, 60] * 3 and len(opened) == 2
+
+
 def test_pickled_detector_is_opened_anew(haar):
     assert pickle.loads(pickle.dumps(haar)) is haar
 
@@ -84,7 +107,7 @@ def test_missing_opencv_names_the_extra(monkeypatch):
 def test_opencv_without_cascades_is_said(haar, monkeypatch):
     monkeypatch.delattr("cv2.CascadeClassifier")
     with pytest.raises(ImportError, match="needs OpenCV 4"):
-        type(haar)()
+        HaarDetector()
 
 
 def test_auto_is_the_first_that_is_installed(monkeypatch):

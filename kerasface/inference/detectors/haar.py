@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -33,7 +35,7 @@ class HaarDetector:
 
     It gives no points, so tilted faces are not turned upright, and no confidence. Faces are given
     MTCNN's box, which the crop by box expects, around the one that the cascade draws. Several
-    threads may call it; they wait for each other.
+    threads may call it at once: each borrows a cascade, of which there are soon as many as callers.
 
     Call arguments:
         image: `(height, width, 3)` uint8, RGB 0..255.
@@ -57,25 +59,25 @@ class HaarDetector:
                 "the detector 'haar' needs OpenCV 4, whose package holds its cascades: "
                 f"pip install 'kerasface[opencv]'. Received: OpenCV {cv2.__version__}"
             )
-        self._cascade = cv2.CascadeClassifier(str(path))
+        self._open = lambda: cv2.CascadeClassifier(str(path))
         self._grey = lambda image: cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-        self._lock = threading.Lock()
+        self._idle = [self._open()]
 
     def __reduce__(self):
         return detector_named, ("haar",)  # a process that it is sent to opens its own
 
     def __call__(self, image: np.ndarray) -> list[Face]:
-        with self._lock:
-            return search(image, self._detect)
+        return search(image, self._detect)
 
     def boxes(self, image: np.ndarray) -> list[tuple[int, int, int, int]]:
         """The cascade's own square boxes `(left, top, width, height)` of a picture as it is."""
-        found, neighbours = self._cascade.detectMultiScale2(
-            self._grey(image),
-            scaleFactor=STEP,
-            minNeighbors=NEIGHBOURS,
-            minSize=(SMALLEST_FACE, SMALLEST_FACE),
-        )
+        with self._borrowed() as cascade:
+            found, neighbours = cascade.detectMultiScale2(
+                self._grey(image),
+                scaleFactor=STEP,
+                minNeighbors=NEIGHBOURS,
+                minSize=(SMALLEST_FACE, SMALLEST_FACE),
+            )
         boxes = [tuple(int(value) for value in box) for box in found]
         smaller = MUCH_SMALLER * max((box[2] for box in boxes), default=0)
         return [
@@ -83,6 +85,18 @@ class HaarDetector:
             for box, count in zip(boxes, neighbours, strict=True)
             if box[2] >= smaller or count >= NEIGHBOURS_IF_SMALLER
         ]
+
+    @contextmanager
+    def _borrowed(self) -> Iterator[Any]:
+        """A cascade that no other thread uses meanwhile."""
+        try:
+            cascade = self._idle.pop()
+        except IndexError:
+            cascade = self._open()
+        try:
+            yield cascade
+        finally:
+            self._idle.append(cascade)
 
     def _detect(self, seen: np.ndarray) -> list[Face]:
         return [Face(mtcnn_box(box)) for box in self.boxes(seen)]

@@ -3,9 +3,10 @@
     python -m benchmarks.faults [--pictures 5000] [--seed 1]
 
 The cases are those of `tests/faults`, more of them: mutated pictures through decode, analyze and
-label, where each is to be answered or reported; and what servers, disks and strangers do to an
-entry of the zoo, where each is to end in a named error or to be overcome, with a whole cache
-afterwards. Renders `benchmarks/faults.md`. About ten minutes on two cores.
+label, where each is to be answered or reported; what servers, disks and strangers do to an entry
+of the zoo, where each is to end in a named error or to be overcome, with a whole cache afterwards;
+and the tests of spoilt documents and of the demo page. Renders `benchmarks/faults.md`. About ten
+minutes on two cores.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 from benchmarks import machine
 from benchmarks.report import table
@@ -34,7 +36,8 @@ HEADER = """# Faults
 
 Rendered by `python -m benchmarks.faults`; the cases are those of `tests/faults`. A fault is
 survived where it is overcome, answered or reported by a named error of one line, in time and in
-bounded memory, and leaves what is stored whole. Everything else is lost.
+bounded memory, and leaves what is stored whole. Everything else is lost. Documents and page are
+counted by tests, of which those of spoilt documents try a hundred or so each.
 """
 
 
@@ -115,7 +118,50 @@ def zoo(options: argparse.Namespace, scratch: Path) -> Suite:
     return Suite(dict(tried), lost)
 
 
-SUITES: dict[str, Callable[[argparse.Namespace, Path], Suite]] = {"pictures": pictures, "zoo": zoo}
+def tests_of(*files: str) -> Callable[[argparse.Namespace, Path], Suite]:
+    """A suite that runs files of tests and counts each test; those that were skipped are none."""
+
+    def run(options: argparse.Namespace, scratch: Path) -> Suite:
+        report = scratch / "report.xml"
+        words = [*files, "-q", "-p", "no:cacheprovider", f"--junitxml={report}"]
+        chosen = ["-m", "not slow", "-k", "sound"] if options.smoke else []
+        command = [sys.executable, "-m", "pytest", *words, *chosen]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+        if not report.is_file():
+            return Suite({"all": 1}, [("all", f"exit code {done.returncode}: no report")])
+        return counted(ElementTree.parse(report))
+
+    return run
+
+
+def counted(report: ElementTree.ElementTree) -> Suite:
+    """The tests of a JUnit report by their file."""
+    tried, lost = Counter(), []
+    for case in report.iter("testcase"):
+        kind = case.get("classname", "").rpartition(".")[2].removeprefix("test_").replace("_", " ")
+        ended = {child.tag: child.get("message", "") for child in case}
+        if "skipped" in ended:
+            continue
+        tried[kind] += 1
+        for tag in ("failure", "error"):
+            if tag in ended:
+                line = (ended[tag].splitlines() or [""])[0]
+                lost.append((kind, f"{case.get('name')}: {line}"))
+    return Suite(dict(tried), lost)
+
+
+# By name what tries its faults; another suite is one line.
+SUITES: dict[str, Callable[[argparse.Namespace, Path], Suite]] = {
+    "pictures": pictures,
+    "zoo": zoo,
+    "documents": tests_of(
+        *(
+            f"tests/faults/test_{name}.py"
+            for name in ("label_files", "label_files_spoilt", "manifests_spoilt", "shards")
+        )
+    ),
+    "page": tests_of("tests/apps/test_page.py"),
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,6 +1,8 @@
 """The benchmark of faults counts right, and sees what is lost."""
 
 import json
+from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -64,6 +66,29 @@ def test_a_crash_loses_all_pictures(tmp_path, monkeypatch):
     monkeypatch.setattr(faults.subprocess, "run", lambda *words, **more: Crashed)
     suite = faults.pictures(faults.argparse.Namespace(pictures=9, seed=1), tmp_path)
     assert suite.lost == [("all", "exit code -11: Segmentation fault")]
+
+
+REPORT = """<testsuites><testsuite>
+<testcase classname="tests.test_shards" name="a"/>
+<testcase classname="tests.test_shards" name="b"><failure message="no end&#10;more"/></testcase>
+<testcase classname="tests.test_shards" name="c"><skipped message="no such disk"/></testcase>
+<testcase classname="tests.test_page" name="d"><error message="setup"/></testcase>
+</testsuite></testsuites>"""
+
+
+def test_tests_are_counted_by_file():
+    suite = faults.counted(ElementTree.ElementTree(ElementTree.fromstring(REPORT)))
+    assert suite.tried == {"shards": 2, "page": 1}
+    assert suite.lost == [("shards", "b: no end"), ("page", "d: setup")]
+
+
+def test_files_of_the_suites_exist():
+    """Named in the code; a file that moves would be a suite that tries nothing."""
+    root = faults.ROOT / "tests"
+    source = Path(faults.__file__).read_text(encoding="utf-8")
+    for name in ("label_files", "label_files_spoilt", "manifests_spoilt", "shards"):
+        assert f'"{name}"' in source and (root / "faults" / f"test_{name}.py").is_file()
+    assert "tests/apps/test_page.py" in source and (root / "apps" / "test_page.py").is_file()
 
 
 @pytest.mark.slow

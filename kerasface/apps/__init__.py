@@ -9,6 +9,8 @@ _HOME = {
     "annotate": "annotation",
     "in_words": "wording",
     "notes_of": "wording",
+    "Transferred": "transferring",
+    "transfer": "transferring",
 }
 
 __getattr__, __dir__, __all__ = lazy_names(__name__, _HOME)

@@ -19,6 +19,7 @@ from kerasface.apps.commands import (
     export,
     label,
     train,
+    transfer,
     verify,
     zoo,
 )
@@ -37,6 +38,7 @@ COMMANDS = (
     zoo.add_publish,
     export.add_export,
     train.add_train,
+    transfer.add_transfer,
 )
 
 

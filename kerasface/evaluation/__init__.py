@@ -25,6 +25,7 @@ _HOME = {
     "negative_log_likelihood": "temperature",
     # how far they could be off, and for whom
     "measure_with_intervals": "intervals",
+    "mean_with_interval": "intervals",
     "difference_with_intervals": "paired_difference",
     "card_rows": "groups",
     "group_columns": "groups",
@@ -41,6 +42,7 @@ _HOME = {
     "best_threshold": "verification",
     "equal_error_rate": "verification",
     "nearest_neighbour_accuracy": "verification",
+    "nearest_neighbour_hits": "verification",
     "pairs_protocol": "verification",
     "roc": "verification",
     "squared_pair_distances": "verification",

@@ -181,6 +181,30 @@ def equal_error_rate(distances, same) -> float:
     return float(curve.far[before] + part * (curve.far[after] - curve.far[before]))
 
 
+def nearest_neighbour_hits(embeddings, identities) -> np.ndarray:
+    """`(pictures,)` bool: whether the nearest other picture shows the same person.
+
+    Args: as `nearest_neighbour_accuracy`, which is their mean.
+    """
+    vectors, identities = np.asarray(embeddings, "float64"), np.asarray(identities)
+    if len(vectors) < 2 or len(vectors) != len(identities):
+        raise ValueError(
+            "two pictures or more are needed, each with its person. "
+            f"Received: {len(vectors)} embeddings, {len(identities)} identities"
+        )
+    lengths = (vectors**2).sum(-1)
+    hits = np.zeros(len(vectors), bool)
+    for start in range(0, len(vectors), BLOCK):
+        rows = vectors[start : start + BLOCK]
+        # The row's own length adds the same to each of its distances.
+        distances = lengths - 2.0 * rows @ vectors.T
+        own = np.arange(len(rows))
+        distances[own, start + own] = np.inf
+        nearest = distances.argmin(-1)
+        hits[start : start + len(rows)] = identities[nearest] == identities[start + own]
+    return hits
+
+
 def nearest_neighbour_accuracy(embeddings, identities) -> float:
     """Share of pictures whose nearest other picture shows the same person ("top-1").
 
@@ -197,23 +221,8 @@ def nearest_neighbour_accuracy(embeddings, identities) -> float:
         >>> nearest_neighbour_accuracy([[0.0], [0.1], [1.0], [1.1]], ["a", "a", "b", "c"])
         0.5
     """
-    vectors, identities = np.asarray(embeddings, "float64"), np.asarray(identities)
-    if len(vectors) < 2 or len(vectors) != len(identities):
-        raise ValueError(
-            "two pictures or more are needed, each with its person. "
-            f"Received: {len(vectors)} embeddings, {len(identities)} identities"
-        )
-    lengths = (vectors**2).sum(-1)
-    right = 0
-    for start in range(0, len(vectors), BLOCK):
-        rows = vectors[start : start + BLOCK]
-        # The row's own length adds the same to each of its distances.
-        distances = lengths - 2.0 * rows @ vectors.T
-        own = np.arange(len(rows))
-        distances[own, start + own] = np.inf
-        nearest = distances.argmin(-1)
-        right += int((identities[nearest] == identities[start : start + len(rows)]).sum())
-    return right / len(vectors)
+    hits = nearest_neighbour_hits(embeddings, identities)
+    return int(hits.sum()) / len(hits)
 
 
 def _pairs(distances, same) -> tuple[np.ndarray, np.ndarray]:

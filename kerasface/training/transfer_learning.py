@@ -86,7 +86,11 @@ def fit_head(
 
 
 def features_of(model: FaceModel, images: np.ndarray) -> np.ndarray:
-    """`(rows, dim)` float32 of a model's trunk for pictures `(rows, height, width, 3)`."""
+    """`(rows, dim)` float32 of a model's trunk for pictures `(rows, height, width, 3)`.
+
+    Raises:
+        ValueError: an embedding is not finite.
+    """
     parts = []
     network = keras.Sequential(
         [keras.Input(images.shape[1:]), model.rescale, model.trunk], name="features"
@@ -98,7 +102,14 @@ def features_of(model: FaceModel, images: np.ndarray) -> np.ndarray:
         found = network.predict(filled.astype("float32"), batch_size=ROWS, verbose=0)
         found = found.mean((1, 2)) if found.ndim == 4 else found
         parts.append(found[: len(part)].astype("float32"))
-    return np.concatenate(parts)
+    features = np.concatenate(parts)
+    broken = ~np.isfinite(features).all(axis=1)
+    if broken.any():
+        raise ValueError(
+            "the network's embeddings are not finite: its weights are damaged or its training "
+            f"diverged. Received: {broken.sum()} such of {len(images)} pictures"
+        )
+    return features
 
 
 def transfer_to(
@@ -166,6 +177,7 @@ def transfer_to(
     pairs = any(isinstance(task, Embedding) for task in tasks)
     keras.utils.set_random_seed(seed)
     if pairs:
+        features_of(model, train.images[:ROWS])  # of a damaged network nothing is made
         new = _embedding_model(spec, tasks, model)
     else:
         columns = {task.name: task_columns(train, task) for task in tasks}

@@ -16,6 +16,7 @@ def test_every_command_has_help(capsys):
         ["embed"],
         ["verify"],
         ["train"],
+        ["transfer"],
         ["zoo"],
         ["zoo", "list"],
         ["publish"],

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kerasface.evaluation.intervals import measure_with_intervals, people
+from kerasface.evaluation.intervals import mean_with_interval, measure_with_intervals, people
 from kerasface.tasks import Classification, Regression
 
 GENDER = Classification("gender", ("male", "female"))
@@ -91,3 +91,19 @@ def test_senseless_arguments_are_refused(wrong):
     logits, labels = answers([True])
     with pytest.raises(ValueError, match="Received: resamples="):
         measure_with_intervals(GENDER, logits, labels, **wrong)
+
+
+def test_the_mean_of_a_number_a_face():
+    """Two people of two faces each, all alike within a person: the faces are no more than two."""
+    by_face = mean_with_interval([0.0, 0.0, 1.0, 1.0])
+    by_person = mean_with_interval([0.0, 0.0, 1.0, 1.0], ["a", "a", "b", "b"])
+    assert by_face["value"] == by_person["value"] == 0.5 and by_face["rows"] == 4
+    assert (by_person["low"], by_person["high"]) == (0.0, 1.0)
+    rng = np.random.default_rng(0)
+    values = rng.normal(3.0, 2.0, 400)
+    found = mean_with_interval(values)
+    half = 1.96 * values.std() / 20
+    ends = [values.mean() - half, values.mean() + half]
+    np.testing.assert_allclose([found["low"], found["high"]], ends, atol=0.05)
+    with pytest.raises(ValueError, match="1 not finite"):
+        mean_with_interval([0.0, np.nan])

@@ -12,6 +12,7 @@ rest `target`. LFW and CK+ are dealt by person, CelebA has unseen people, MTFL's
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 from dataclasses import replace
 from functools import partial
@@ -101,27 +102,43 @@ def is_test(name: str, subjects: np.ndarray) -> np.ndarray:
     return np.array([test[each] for each in subjects.tolist()], bool)
 
 
-def prepare_sets(data: Path, out: Path, expressions: Path) -> None:
+def prepare_sets(data: Path, out: Path, expressions: Path, only=tuple(SETS)) -> None:
     """Writes a file a part, and `found.json`: pictures with a face and without, by set."""
-    found = {}
-    for name, (folder, tasks) in SETS.items():
+    file = out / "found.json"
+    found = json.loads(file.read_text()) if file.exists() else {}
+    for name in only:
+        folder, tasks = SETS[name]
         table = _table(name, data / folder, expressions)
-        parts: dict[str, list[FaceRow]] = {}
+        rows_of: dict[str, list[FaceRow]] = {}
         for row in table.rows:
             part = part_of(name, row)
-            parts.setdefault(part if part == name else f"{name}-{part}", []).append(row)
-        found[name] = {"found": 0, "not_found": 0}
-        for part, rows in parts.items():
+            rows_of.setdefault(part if part == name else f"{name}-{part}", []).append(row)
+        parts, faces = {}, 0
+        for part, rows in rows_of.items():
             subset = FaceTable(table.root, rows, table.report)
             crop = partial(_crop, box=np.array(BOXES[name]))
-            prepared = _with_found(prepare(subset, tasks, crop, domain=name), subset, name)
-            faces = int(prepared.labels["found"].sum())
-            found[name]["found"] += faces
-            found[name]["not_found"] += len(rows) - faces
+            parts[part] = _with_found(prepare(subset, tasks, crop, domain=name), subset, name)
+            faces += int(parts[part].labels["found"].sum())
+        found[name] = {"found": faces, "not_found": len(table.rows) - faces}
+        for part, prepared in without_copies(parts).items():
             prepared.save(out / f"{part}.npz")
-            print(f"{part}: {len(prepared)} of {len(rows)}", flush=True)
+            print(f"{part}: {len(prepared)} of {len(rows_of[part])}", flush=True)
     check_apart(out)
-    (out / "found.json").write_bytes(dump_json(found))
+    file.write_bytes(dump_json(found))
+
+
+def without_copies(parts: dict[str, PreparedSet]) -> dict[str, PreparedSet]:
+    """The parts of a set without rows whose pixels stand in one that comes before.
+
+    What is scored stays whole, then what targets train on, so sources lose the copies.
+    """
+    seen: dict[bytes, str] = {}
+    kept = {}
+    for part in sorted(parts, key=lambda each: (each.endswith("source"), each.endswith("target"))):
+        pixels = [hashlib.sha1(each).digest() for each in parts[part].images]
+        rows = [row for row, each in enumerate(pixels) if seen.setdefault(each, part) == part]
+        kept[part] = parts[part].take(rows) if len(rows) < len(pixels) else parts[part]
+    return kept
 
 
 def check_apart(folder: Path) -> None:
@@ -144,7 +161,14 @@ def check_apart(folder: Path) -> None:
 
 def _table(name: str, folder: Path, expressions: Path) -> FaceTable:
     if name == "lfw":
-        return read(name, folder, expressions=expressions)
+        table = read(name, folder, expressions=expressions)
+        # Some of the students' labels are of contempt, which FER2013 does not have.
+        legal = [
+            {key: each for key, each in row.labels.items() if each != vocabulary.CONTEMPT}
+            for row in table.rows
+        ]
+        rows = [row._replace(labels=each) for row, each in zip(table.rows, legal, strict=True)]
+        return FaceTable(table.root, rows, table.report)
     table = read(name, folder)
     if name == "ck48":
         rows = [row._replace(labels={"posed": row.labels["expression"]}) for row in table.rows]
@@ -234,10 +258,11 @@ def main(arguments=None) -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of the unpacked sets")
     parser.add_argument("--out", type=Path, default=Path("runs/gk-prepared"))
     parser.add_argument("--expressions", type=Path, help="default: DATA/lfw_expressions.csv")
+    parser.add_argument("--only", nargs="*", choices=SETS, default=list(SETS))
     options = parser.parse_args(arguments)
     options.out.mkdir(parents=True, exist_ok=True)
     expressions = options.expressions or options.data / "lfw_expressions.csv"
-    prepare_sets(options.data, options.out, expressions)
+    prepare_sets(options.data, options.out, expressions, options.only)
 
 
 if __name__ == "__main__":

@@ -5,8 +5,8 @@
 The cases are those of `tests/faults`, more of them: mutated pictures through decode, analyze and
 label, where each is to be answered or reported; what servers, disks and strangers do to an entry
 of the zoo, where each is to end in a named error or to be overcome, with a whole cache afterwards;
-and the tests of spoilt documents and of the demo page. Renders `benchmarks/faults.md`. About ten
-minutes on two cores.
+the tests of spoilt documents and of the demo page; and trainings that are killed, find no room on
+the disk or bad data. Renders `benchmarks/faults.md`. About ten minutes on two cores.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from benchmarks.timing import stated
 
 PAGE = Path(__file__).parent / "faults.md"
 PICTURES, SMOKE_PICTURES = 5000, 20
+KILLS = 10  # of a training, at random moments
 START, EACH = 300, 2  # seconds that pictures may take: until the first one, and for each
 EVERY = 12  # of a smoke run, one fault of the zoo in so many
 HEADER = """# Faults
@@ -118,6 +119,13 @@ def zoo(options: argparse.Namespace, scratch: Path) -> Suite:
     return Suite(dict(tried), lost)
 
 
+def training(options: argparse.Namespace, scratch: Path) -> Suite:
+    """What disks, data and `kill -9` do to a training."""
+    from tests.faults.training_faults import endured
+
+    return Suite(*endured(scratch, 1 if options.smoke else KILLS))
+
+
 def tests_of(*files: str) -> Callable[[argparse.Namespace, Path], Suite]:
     """A suite that runs files of tests and counts each test; those that were skipped are none."""
 
@@ -157,10 +165,17 @@ SUITES: dict[str, Callable[[argparse.Namespace, Path], Suite]] = {
     "documents": tests_of(
         *(
             f"tests/faults/test_{name}.py"
-            for name in ("label_files", "label_files_spoilt", "manifests_spoilt", "shards")
+            for name in (
+                "label_files",
+                "label_files_spoilt",
+                "manifests_spoilt",
+                "shards",
+                "runs_spoilt",
+            )
         )
     ),
     "page": tests_of("tests/apps/test_page.py"),
+    "training": training,
 }
 
 

@@ -168,7 +168,8 @@ def endured(folder, kills=10, seed=None):
     tried["killed"] = kills
     try:
         found = killed_runs(folder / "killed", kills, seed)
-        lost += [("killed", f"other weights, seed {seed}")] * (found["lost"] * KILLS_A_RUN)
+        spoilt = min(found["lost"] * KILLS_A_RUN, kills)
+        lost += [("killed", f"other weights, seed {seed}")] * spoilt
     except (AssertionError, subprocess.TimeoutExpired) as error:
         line = (str(error).splitlines() or [""])[-1]
         lost += [("killed", f"{type(error).__name__}, seed {seed}: {line}")] * kills

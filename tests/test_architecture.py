@@ -38,7 +38,7 @@ BELOW = {
         "evaluation",
     },
     "inference": {"lazy", "export", "ops", "tasks", "models", "data"},
-    "zoo": {"lazy", "export", "ops", "tasks", "models", "data", "inference"},
+    "zoo": {"lazy", "export", "ops", "layers", "tasks", "models", "data", "inference"},
     "apps": {
         *("export", "lazy", "ops", "layers", "losses", "metrics", "tasks", "models", "data"),
         *("evaluation", "training", "inference", "zoo"),

@@ -8,13 +8,14 @@ from PIL import Image, ImageDraw, ImageFont
 from kerasface.apps.wording import in_words
 
 FRAME = (255, 214, 10)
+LANDMARK = (0, 200, 255)
 TEXT = (20, 20, 20)
 # Height of the text: a share of the picture's shorter side, within bounds in pixels.
 TEXT_SHARE, SMALLEST_TEXT, LARGEST_TEXT = 0.028, 10, 48
 
 
 def annotate(image: np.ndarray, record: dict) -> Image.Image:
-    """Draws each face's box, points and answers.
+    """Draws each face's box, its points, landmarks that were answered, and answers in words.
 
     Args:
         image: `(height, width, 3)` uint8, RGB 0..255, upright as `as_picture` gives it.
@@ -46,6 +47,10 @@ def annotate(image: np.ndarray, record: dict) -> Image.Image:
         draw.rectangle((left, top, left + box_width, top + box_height), outline=FRAME, width=line)
         for x, y in face["points"] or ():
             draw.ellipse((x - line, y - line, x + line, y + line), fill=FRAME)
+        for answer in face["answers"].values():
+            for x, y in answer.get("picture_points", ()):
+                dot = line / 2
+                draw.ellipse((x - dot, y - dot, x + dot, y + dot), fill=LANDMARK)
         words = {name: in_words(answer) for name, answer in face["answers"].items()}
         lines = [f"{name}: {text}" for name, text in words.items() if text]
         _label(draw, font, line, face["box"], picture.size, lines)

@@ -76,7 +76,10 @@ class Classification(Task):
             return super().make_head()
         from kerasface.layers.cosine_logits import CosineLogits
 
-        return CosineLogits(self.output_size, self.cosine_scale, name=f"{self.name}_head")
+        # In float32: bfloat16 would round directions before their lengths are taken.
+        return CosineLogits(
+            self.output_size, self.cosine_scale, dtype="float32", name=f"{self.name}_head"
+        )
 
     def make_loss(self) -> keras.losses.Loss:
         if self.cosine_margin:

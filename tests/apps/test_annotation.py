@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kerasface.apps.annotation import FRAME, annotate
+from kerasface.apps.annotation import FRAME, LANDMARK, annotate
 from kerasface.inference.analysis import analyze
 
 
@@ -15,6 +15,17 @@ def test_boxes_are_drawn_and_the_picture_is_kept(model, two_faces):
     for face in record["faces"]:
         left, top, width, _ = map(int, face["box"])
         assert (drawn[top, left : left + width] == FRAME).all()
+
+
+def test_landmarks_are_drawn_where_they_were_found():
+    answers = {
+        "landmarks5": {"points": [[0.5, 0.5]], "picture_points": [[40.0, 30.0], [70.2, 9.9]]}
+    }
+    face = {"box": [20, 5, 60, 70], "points": None, "answers": answers}
+    record = {"width": 100, "height": 80, "faces": [face]}
+    drawn = np.asarray(annotate(np.zeros((80, 100, 3), np.uint8), record))
+    assert (drawn[30, 40] == LANDMARK).all() and (drawn[10, 70] == LANDMARK).all()
+    assert 2 <= (drawn == LANDMARK).all(-1).sum() < 30
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (20, 30), (30, 2000)])

@@ -42,6 +42,7 @@ def test_contract(tmp_path):
 def test_a_task_of_directions():
     task = Classification("person", ("a", "b", "c", "d"), cosine_scale=8.0, cosine_margin=0.35)
     head, loss = task.make_head(), task.make_loss()
+    assert head.dtype_policy.name == "float32"
     assert isinstance(head, CosineLogits) and (head.classes, head.scale) == (4, 8.0)
     assert isinstance(loss, MarginSoftmax) and (loss.margin, loss.scale) == (0.35, 8.0)
     assert from_config(task.get_config()) == task

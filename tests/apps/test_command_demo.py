@@ -1,6 +1,7 @@
 """`kerasface demo`: what it says, refuses and serves; the page itself is in `test_page`."""
 
 import importlib.util
+import signal
 
 import pytest
 
@@ -28,12 +29,15 @@ def test_is_served_until_interrupted(monkeypatch, model, capsys):
     monkeypatch.setattr("kerasface.zoo.load", lambda name, runtime: model, raising=False)
     monkeypatch.setattr(server, "serve", Served)
     monkeypatch.setattr("time.sleep", interrupt)
+    handlers = {}
+    monkeypatch.setattr("signal.signal", lambda number, handler: handlers.update({number: handler}))
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: True)
     words = ["demo", "--detector", "none", "--host", "192.0.2.1", "--port", "7777"]
     assert command.main(words) == command.INTERRUPTED
     (analyzer, *place), closed = served
     assert [task.name for task in analyzer.tasks] == [task.name for task in model.tasks]
     assert place == ["192.0.2.1", 7777] and closed == "closed"
+    assert handlers == {signal.SIGTERM: signal.default_int_handler}
     out = capsys.readouterr()
     assert "open http://127.0.0.1:7777/" in out.out
     assert "whoever reaches 192.0.2.1 can use this page" in out.err

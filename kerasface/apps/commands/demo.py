@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 
@@ -68,6 +69,8 @@ def run(options: argparse.Namespace) -> int:
             f"warning: whoever reaches {options.host} can use this page; there is no password",
             file=sys.stderr,
         )
+    # Ended in whatever way, what was sent is not left behind.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with serve(analyzer, options.host, options.port) as url:
         print(f"open {url} (photos stay on this machine; Ctrl-C ends)", flush=True)
         while True:

@@ -59,7 +59,7 @@ PEOPLE_DATA = {
 # As the results name the sets.
 TESTS = {"mtfl-test": ("MTFL", "testing.txt"), "w300-test": ("Helen", "testset")}
 ONE_CROP = "one crop by a fixed box"
-BOTH_SIDES = "mean of both sides; faces aligned by five points of the aligner"
+BOTH_SIDES = "mean of both sides; faces aligned by five points of the aligner's teacher"
 
 
 def row(task: str, place: tuple[str, str], metric: str, number: dict, n: int, how: str) -> dict:

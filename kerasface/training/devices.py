@@ -168,14 +168,26 @@ class Devices:
             yield model
             return
         network = model.network()
-        keras.distribution.set_distribution(None)
-        try:
+        with by_this_process_alone():
             if self._copy is None:
                 self._copy = type(network).from_config(network.get_config())
             self._copy.set_weights(network.get_weights())
             yield self._copy
-        finally:
-            keras.distribution.set_distribution(self._distribution)
+
+
+@contextmanager
+def by_this_process_alone() -> Iterator[None]:
+    """Variables that are made inside are this process's own, not of all hosts.
+
+    On several hosts a variable is made and set by all together, and one that does so alone waits
+    for ever or meets another's value. Keras makes some where it is not expected: when it saves.
+    """
+    before = keras.distribution.distribution()
+    keras.distribution.set_distribution(None)
+    try:
+        yield
+    finally:
+        keras.distribution.set_distribution(before)
 
 
 def _on_tensorflow(devices: int) -> Any:

@@ -16,6 +16,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from kerasface.training.devices import by_this_process_alone
+
 # What HDF5 takes beside a variable's numbers, at most.
 HDF5_BYTES = 4096
 
@@ -205,7 +207,8 @@ class RunState(keras.callbacks.Callback):
         """Writes an epoch's files and then says that it is there."""
         self._reserve()
         unfinished = self.folder / "unfinished.weights.h5"
-        self.model.save_weights(unfinished)
+        with by_this_process_alone():
+            self.model.save_weights(unfinished)
         _replace(unfinished, self.weights(done))
         # Keras saves no seed generator with the weights.
         states = {str(n): np.asarray(each) for n, each in enumerate(_random_states(self.model))}

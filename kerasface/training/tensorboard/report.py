@@ -104,7 +104,7 @@ class TensorBoardReport(keras.callbacks.Callback):
                 "the ValidationRound must be in the list of callbacks before the "
                 f"TensorBoardReport. Received: epoch {epoch} not seen by it"
             )
-        self.steps_before = int(self.model.optimizer.iterations)
+        self.steps_before = int(keras.ops.convert_to_numpy(self.model.optimizer.iterations))
         self.begin, self.tested = time.perf_counter(), 0.0
 
     def on_test_begin(self, logs=None):
@@ -121,7 +121,7 @@ class TensorBoardReport(keras.callbacks.Callback):
             seconds -= self.validation.seconds
             self._write_round(done)
         self._write_logs(logs or {}, done, measured)
-        steps = int(self.model.optimizer.iterations) - self.steps_before
+        steps = int(keras.ops.convert_to_numpy(self.model.optimizer.iterations)) - self.steps_before
         self.files.scalar(tags.TRAIN, "speed/steps_per_second", steps / seconds, done)
         if self.batch_size:
             images = steps * self.batch_size / seconds

@@ -48,7 +48,8 @@ class StepReport(keras.callbacks.Callback):
             self.tasks = tuple(model.tasks)
 
     def on_epoch_begin(self, epoch, logs=None):
-        self.first, self.written = int(self.model.optimizer.iterations), 0
+        self.first = int(keras.ops.convert_to_numpy(self.model.optimizer.iterations))
+        self.written = 0
 
     def on_train_batch_end(self, batch, logs=None):
         done = batch + 1

@@ -75,6 +75,7 @@ _HOME = {
     "EmbeddingRun": "embedding_shards",
     "Embeddings": "embedding_shards",
     "read_embeddings": "embedding_shards",
+    "SourceShards": "source_shards",
 }
 
 __getattr__, __dir__, __all__ = lazy_names(__name__, _HOME)

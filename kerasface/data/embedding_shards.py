@@ -136,8 +136,7 @@ def read_embeddings(folder: str | Path, partial: bool = False) -> Embeddings:
         if not path.exists():
             missing.append(path.name)
             continue
-        check_shard(path, run, number)
-        part = _shard(path, run, number)
+        part = read_embedding_shard(folder, run, number)
         for kept, column in zip((names, rows, values), part, strict=True):
             kept.append(column)
         unreadable |= read_unreadable(folder, run, number)
@@ -155,12 +154,20 @@ def read_embeddings(folder: str | Path, partial: bool = False) -> Embeddings:
     )
 
 
-def _shard(path: Path, run: EmbeddingRun, number: int):
-    """Names, rows and values of one file.
+def read_embedding_shard(
+    folder: Path, run: EmbeddingRun, number: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """One shard of a folder, without the others.
+
+    Returns:
+        `(names, rows, values)`: `(n,)` str, `(n,)` int64 places in the input, `(n, size)` float32.
 
     Raises:
-        DamagedShard: see `read_embeddings`.
+        FileNotFoundError: it is not there.
+        DamagedShard, ForeignShard: see `read_embeddings`.
     """
+    path = run.file(folder, number)
+    check_shard(path, run, number)
     table = read_columns(path, ["image", "row", "embedding"]).combine_chunks()
     names = picture_names(path, table["image"])
     rows, column = table["row"].to_numpy(), table["embedding"].combine_chunks()

@@ -46,6 +46,8 @@ _HOME = {
     "transfer_weights": "stages",
     "write_hparams": "tensorboard",
     "fine_tune": "transfer_learning",
+    "fit_decoder": "fusing",
+    "fit_fusion": "fusing",
     "fit_head": "transfer_learning",
     "transfer_to": "transfer_learning",
     "gradient_cosines": "task_affinity",

@@ -71,6 +71,10 @@ class OneStage(keras.Model):
     def call(self, images, training=False):
         return self.decoder(self.student.trunk_features(images, training), training=training)
 
+    def fit(self, x=None, **how):
+        """As `keras.Model.fit`; batches come in an order of their own."""
+        return super().fit(x, **{"shuffle": False, **how})
+
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """Mean squared error of the standardised embeddings, in float32 (eq. 3)."""
         target = ops.cast(y[TEACHER][SOURCES], "float32")

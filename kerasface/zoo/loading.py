@@ -174,6 +174,13 @@ def from_config(spec: Any, where: str, holding: Holding | None = None) -> Publis
         raise ManifestError(
             f"{where}: trunk.config.weights must be null. Received: {config['weights']!r}"
         )
+    # Keras makes objects of its own out of dicts, by names that they hold.
+    for name, value in config.items():
+        if not _is_plain(value):
+            raise ManifestError(
+                f"{where}: trunk.config.{name} must be a number, text, true, false, null or a list "
+                f"of such. Received: {type(value).__name__}"
+            )
     try:
         with within(holding, where) if holding else nullcontext():
             return PublishedModel.from_spec(spec)
@@ -183,6 +190,17 @@ def from_config(spec: Any, where: str, holding: Holding | None = None) -> Publis
     except Exception as error:
         line = (str(error).splitlines() or [type(error).__name__])[0]
         raise ManifestError(f"{where} describes no model: {line}") from None
+
+
+def _is_plain(value: Any) -> bool:
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, (list, tuple)):
+            waiting += item
+        elif item is not None and not isinstance(item, (bool, int, float, str)):
+            return False
+    return True
 
 
 def _check_description(spec: Any, manifest: Manifest, where: str) -> None:
@@ -198,7 +216,7 @@ def _check_description(spec: Any, manifest: Manifest, where: str) -> None:
             (size["height"], size["width"], size["channels"]),
             _described([task_from_config(config) for config in spec["tasks"]]),
         )
-    except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError):
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError):
         return
     promised = _size(manifest.input), _answers(manifest.tasks)
     for what, wanted, got in zip(("input", "tasks"), promised, described, strict=True):

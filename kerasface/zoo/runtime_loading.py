@@ -160,7 +160,10 @@ def read_tasks(folder: Path, manifest: Manifest) -> list[Task]:
     spec = read_json(read_checked(folder, manifest, CONFIG), str(where))
     try:
         tasks = [from_config(config) for config in spec["tasks"]]
-    except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError) as error:
+    except (
+        *(ValueError, LookupError, TypeError, AttributeError, ArithmeticError),
+        RecursionError,
+    ) as error:
         line = (str(error).splitlines() or [type(error).__name__])[0]
         raise ManifestError(f"{where} describes no tasks: {line}") from None
     found = [

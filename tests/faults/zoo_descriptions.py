@@ -7,6 +7,9 @@ from tests.faults.zoo_place import CONFIG, Fault, rewritten
 MANY = 10**9
 MORE = "other parameters than its manifest: more than"
 NONE = "describes no model"
+PLAIN = "must be a number, text"
+# Keras would look this up and hand it over: a function that fetches files.
+GET_FILE = {"module": "keras.utils", "class_name": "function", "config": "get_file"}
 
 
 def described(change, manifest=None):
@@ -88,6 +91,8 @@ FAULTS = (
             ("pictures of any size", trunk(input_shape=[None, None, 3]), "other input"),
             ("a trunk of another kind", lambda spec: spec["trunk"].update(name=[]), NONE),
             ("a function by its name", trunk(normalization="os.system"), NONE),
+            ("a function in a dict", of_keras("VGG16", classifier_activation=GET_FILE), PLAIN),
+            ("a dict in lists", trunk(widths=[[GET_FILE]]), PLAIN),
             ("a layer named as a path", trunk(name="../../x"), ""),
         )
     ),

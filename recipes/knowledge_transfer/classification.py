@@ -25,6 +25,7 @@ import numpy as np
 
 from kerasface.data import mix
 from kerasface.data.prepared import PreparedSet
+from kerasface.evaluation import nearest_neighbour_hits
 from kerasface.training import cache_teacher_flips, distil, pretrain, regress_hint
 from kerasface.zoo.schema import dump_json
 from recipes.knowledge_transfer import faces, measures, networks
@@ -189,7 +190,7 @@ class Students:
             run = self.train(8, "soft", 0, temperature, CHOICE_EPOCHS, name)
             vectors = measures.vectors_of(networks.trained(run), others.images)
             scores[f"{temperature:g}"] = float(
-                measures.neighbour_hits(vectors, others.subjects).mean()
+                nearest_neighbour_hits(vectors, others.subjects).mean()
             )
         return float(max(scores, key=scores.get)), scores
 

@@ -12,12 +12,13 @@ from kerasface.evaluation import (
     cumulative_area,
     equal_error_rate,
     failure_rate,
+    mean_with_interval,
+    nearest_neighbour_hits,
     pairs_protocol,
     point_errors,
     squared_pair_distances,
     tar_at_far,
 )
-from kerasface.evaluation.verification import BLOCK
 from kerasface.models import FaceModel
 from kerasface.tasks import Embedding
 
@@ -90,21 +91,9 @@ def point_result(model: FaceModel, faces: PreparedSet, name: str) -> dict:
     }
 
 
-def neighbour_hits(vectors: np.ndarray, people: np.ndarray) -> np.ndarray:
-    """`(rows,)` bool: whether the nearest other picture shows the same person."""
-    lengths, right = (vectors**2).sum(1), []
-    for start in range(0, len(vectors), BLOCK):
-        rows = vectors[start : start + BLOCK]
-        distances = lengths - 2.0 * rows @ vectors.T
-        own = np.arange(len(rows))
-        distances[own, start + own] = np.inf
-        right.append(people[distances.argmin(1)] == people[start : start + len(rows)])
-    return np.concatenate(right)
-
-
 def neighbour_result(vectors: np.ndarray, people: np.ndarray) -> dict:
     """Top-1 of the nearest neighbour; the interval draws people."""
-    right = neighbour_hits(vectors, people).astype(float)
+    right = nearest_neighbour_hits(vectors, people).astype(float)
     return {"top1": with_interval(right, people), "each": right.tolist()}
 
 
@@ -145,19 +134,9 @@ def with_interval(values, people=None, seed: int = 0) -> dict:
     """
     values = np.asarray(values, float)
     kept = np.isfinite(values)
-    values = values[kept]
-    if people is None:
-        sums, counts = values, np.ones(len(values))
-    else:
-        _, group = np.unique(np.asarray(people)[kept], return_inverse=True)
-        sums, counts = np.bincount(group, values), np.bincount(group).astype(float)
-    chance = np.random.default_rng(seed)
-    drawn = []
-    for _ in range(RESAMPLES // 50):
-        rows = chance.integers(0, len(sums), (50, len(sums)))
-        drawn.append(sums[rows].sum(1) / counts[rows].sum(1))
-    low, high = np.quantile(np.concatenate(drawn), [0.025, 0.975])
-    return {"value": float(values.mean()), "low": float(low), "high": float(high)}
+    people = None if people is None else np.asarray(people)[kept]
+    found = mean_with_interval(values[kept], people, RESAMPLES, seed=seed)
+    return {name: found[name] for name in ("value", "low", "high")}
 
 
 def gap(first: Sequence, second: Sequence, people=None, seed: int = 0) -> dict:

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from kerasface.data.identity_batches import identity_batches
 from kerasface.data.prepared import PreparedSet
+from kerasface.evaluation import nearest_neighbour_hits
 from kerasface.tasks import Embedding
 from kerasface.training import cache_teacher_flips, distil, pretrain
 from kerasface.zoo.schema import dump_json
@@ -116,7 +117,7 @@ class Verifiers:
             self.margin = margin
             run = self.student(8, "pretrain", "none", CHOICE_EPOCHS, f"-choice-m{margin:g}")
             vectors = measures.vectors_of(networks.trained(run), others.images)
-            scores[margin] = float(measures.neighbour_hits(vectors, others.subjects).mean())
+            scores[margin] = float(nearest_neighbour_hits(vectors, others.subjects).mean())
         self.margin = max(scores, key=scores.get)
         return {f"{margin:g}": score for margin, score in scores.items()}
 

@@ -98,18 +98,6 @@ def test_pairs_by_hand():
     assert found["each"][3] == 0.0
 
 
-def test_neighbours_by_loops():
-    chance = np.random.default_rng(1)
-    vectors, people = chance.normal(size=(30, 4)), np.array([f"p{n % 7}" for n in range(30)])
-    hits = measures.neighbour_hits(vectors, people)
-    for row in range(30):
-        distances = [
-            sum((vectors[row] - other) ** 2) if place != row else np.inf
-            for place, other in enumerate(vectors)
-        ]
-        assert hits[row] == (people[int(np.argmin(distances))] == people[row])
-
-
 def test_gap_is_paired_and_draws_seeds_and_people():
     """A constant gap has no width; two seeds that disagree widen it."""
     chance = np.random.default_rng(0)

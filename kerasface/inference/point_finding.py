@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 POINTS = 5
 # The second look is at a face that the first has turned upright and brought to its size.
 ROUNDS = 2
+# Least spread of found points, as a share of the template's; its inverse is the most.
+NARROWEST = 0.5
 
 
 class PointFinder:
@@ -60,6 +62,9 @@ class PointFinder:
     def __call__(self, image: np.ndarray, face: Face | None = None) -> Face:
         """The face with the points that the aligner found, in pixels of the picture.
 
+        Where they cannot be those of the face that it was shown (`believable`), the face stays as
+        it was.
+
         Args:
             image: `(height, width, 3)` uint8, RGB 0..255.
             face: with a detector's points or without; None: the whole picture is a face.
@@ -70,8 +75,32 @@ class PointFinder:
         for _ in range(self.rounds):
             crops = as_channels(self.contract.cut(image, face)[None], self.channels)
             shares = read_crops(self.aligner, crops)[self.task].reshape(POINTS, 2)
-            points = transform_points(shares, self.contract.to_picture(image, face))
+            place = self.contract.to_picture(image, face)
+            points = transform_points(shares, place)
+            if not believable(points, transform_points(self.contract.template, place)):
+                break
             if face is None:
                 face = Face((0, 0, image.shape[1], image.shape[0]))
             face = replace(face, points=tuple((x, y) for x, y in points.tolist()))
-        return face
+        return Face((0, 0, image.shape[1], image.shape[0])) if face is None else face
+
+
+def believable(points, shown) -> bool:
+    """Whether points found in a crop may be those of the face that was cut.
+
+    Args:
+        points: `(5, 2)` that were found.
+        shown: `(5, 2)` where the crop has the template's points, in the same pixels.
+
+    Returns:
+        Whether their spread is half to twice that of `shown`, and their middle less than one
+        such spread away: what an aligner is wrong by more than that is no face's place.
+    """
+    points, shown = np.asarray(points, float), np.asarray(shown, float)
+    if not np.isfinite(points).all():
+        return False
+    found, expected = (
+        float(np.sqrt(((each - each.mean(0)) ** 2).sum(1).mean())) for each in (points, shown)
+    )
+    away = float(np.hypot(*(points.mean(0) - shown.mean(0))))
+    return NARROWEST * expected <= found <= expected / NARROWEST and away <= expected

@@ -30,6 +30,7 @@ from kerasface.data.readers.lfw_pairs import FacePair, read_lfw_pairs
 from kerasface.data.synthetic import synthetic_set
 from kerasface.data.table import FaceTable
 from kerasface.data.template import POINTS, SET_BOXES, SIZE, crop_box, crop_from_points
+from kerasface.inference.point_finding import believable
 from kerasface.tasks import Classification, Landmarks
 
 FIVE, SIXTY_EIGHT = Landmarks("landmarks5", 5), Landmarks("landmarks68", 68)
@@ -116,9 +117,8 @@ def aligned(table: FaceTable, place: Callable, find: Callable, domain: str) -> P
                     for picture, points in zip(pictures, guesses, strict=True)
                 ]
             )
-            template = np.array(POINTS) * SIZE
             guesses = [
-                transform_points(points * SIZE, face_alignment(guess, template))
+                _looked_at(points, guess)
                 for points, guess in zip(find(crops), guesses, strict=True)
             ]
         for picture, points in zip(pictures, guesses, strict=True):
@@ -233,6 +233,14 @@ def _guess(picture: np.ndarray, place) -> np.ndarray:
         return box
     left, top, right, bottom = box * (width, height, width, height)
     return np.array(POINTS) * (right - left, bottom - top) + (left, top)
+
+
+def _looked_at(shares: np.ndarray, guess: np.ndarray) -> np.ndarray:
+    """Points of a crop in pixels of its picture; the guess where they are no face's."""
+    template = np.array(POINTS) * SIZE
+    place = face_alignment(guess, template)
+    points = transform_points(shares * SIZE, place)
+    return points if believable(points, transform_points(template, place)) else guess
 
 
 def _crop_with_points(image, row, box):

@@ -17,7 +17,7 @@ from kerasface.inference.face_verifier import (
     threshold_metric,
     thresholds_of_entry,
 )
-from kerasface.inference.point_finding import PointFinder
+from kerasface.inference.point_finding import PointFinder, believable
 from kerasface.models import FaceModel
 from kerasface.tasks import Embedding, Landmarks
 
@@ -129,6 +129,35 @@ def test_points_are_found_where_the_aligner_sees_them(aligner):
     square = CropContract().to_picture(image, Face((22, 20, 40, 60)))
     expected = transform_points(POINTS, square) - transform_points([POINTS[2]], square)
     np.testing.assert_allclose(shape, expected, rtol=0.1, atol=1.0)
+
+
+def test_points_that_are_no_faces_are_not_believed(picture):
+    """Twice as wide is the most, half the least; nothing far away, nothing that is no number."""
+    shown = np.array(POINTS) * 40 + (10, 20)
+    middle = shown.mean(0)
+    for size, move, expected in (
+        (1.0, (0, 0), True),
+        (1.9, (3, -3), True),
+        (0.55, (0, 0), True),
+        (2.1, (0, 0), False),
+        (0.45, (0, 0), False),
+        (1.0, (40, 0), False),
+        (np.nan, (0, 0), False),
+    ):
+        assert believable((shown - middle) * size + middle + move, shown) is expected, (size, move)
+
+    class Lost(keras.Model):
+        tasks = (Landmarks("landmarks5", 5),)
+        trunk = SimpleNamespace(input_shape=(None, 48, 48, 3))
+
+        def call(self, images, training=False):
+            return {"landmarks5": keras.ops.ones((keras.ops.shape(images)[0], 10)) * 70.0}
+
+    lost = Lost()
+    lost.compile()
+    face = Face((10, 12, 40, 52))
+    assert PointFinder(lost)(picture, face) == face
+    assert PointFinder(lost)(picture).points is None
 
 
 def test_faces_are_aligned_by_the_aligner(model, aligner, pictures):

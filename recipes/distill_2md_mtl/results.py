@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kerasface.evaluation.figures import read_history
 from kerasface.evaluation.protocols import Tested
 from recipes.distill_2md_mtl.answers import confusion, hits, interval, tested
 from recipes.distill_2md_mtl.methods import METHODS
@@ -17,6 +18,7 @@ from recipes.distill_2md_mtl.splits import ACROSS, SPLITS, testing_sets
 SEEDS = (0, 1, 2)
 FOLDS = SPLITS[1:]
 SIX, NEUTRAL = "six classes", "neutral"
+PROBE = "probe/balanced_accuracy"
 # By task, what the other rows are compared with: alone and with as many pictures in all, or alone
 # and with as many of its own as it has among others.
 BASELINES = {
@@ -137,4 +139,19 @@ def minutes(runs: Path) -> dict[str, float]:
         ]
         if each:
             found[method] = float(np.mean(each)) / 60
+    return found
+
+
+def probed(runs: Path) -> dict[str, float]:
+    """Mean balanced accuracy by method of the domain probe at the end of the runs that have one."""
+    found = {}
+    for method in METHODS:
+        each = []
+        for run in (*runs_of(method, True), *runs_of(method, False)):
+            file = run.folder(runs) / "history.jsonl"
+            if (file.parent / METRICS).exists():
+                last = read_history(file)[-1]
+                each += [last[PROBE]] if PROBE in last else []
+        if each:
+            found[method] = float(np.mean(each))
     return found

@@ -24,7 +24,7 @@ from kerasface.evaluation.protocols import find_protocol
 from kerasface.training.tensorboard import TableRow, write_hparams
 from recipes.distill_2md_mtl.methods import FULL, METHODS
 from recipes.distill_2md_mtl.page import TITLES, render
-from recipes.distill_2md_mtl.results import FOLDS, SEEDS, asked, collect, minutes
+from recipes.distill_2md_mtl.results import FOLDS, SEEDS, asked, collect, minutes, probed
 from recipes.distill_2md_mtl.runs import Run, run_all, write_whole
 from recipes.distill_2md_mtl.splits import ACROSS
 from recipes.distill_2md_mtl.train import add_options, complete, run_one
@@ -113,7 +113,7 @@ def hparams_rows(results: dict) -> list[TableRow]:
 def write(options) -> str:
     """Results, page, figures and HParams of the runs that are there; returns the page."""
     results = collect(options.runs, options.load, options.domains)
-    results["minutes"] = minutes(options.runs)
+    results |= {"minutes": minutes(options.runs), "probe": probed(options.runs)}
     draw(results, options, options.out / "figures")
     write_hparams(options.runs, hparams_rows(results))
     write_whole(options.out / "results.json", results)

@@ -34,6 +34,7 @@ from kerasface.inference.labelling import label_images
 from kerasface.models import FaceModel
 from kerasface.tasks import Domain, Task
 from kerasface.training.balancing import BalancedModel
+from kerasface.training.domain_probe import DomainProbe
 from kerasface.training.fused_normalization import FusedBatchNormalization
 from kerasface.training.run_state import RunState
 from kerasface.training.strength_schedule import StrengthSchedule
@@ -65,6 +66,8 @@ TRANSFORMS = ("plain", "flip", "scale=1.08", "flip+crop=0:0:0.92:0.92")
 COSINE_BATCHES = 2
 # Rounds of validation in a run, for its learning curves, and most rows of a set in them.
 ROUNDS, SHOWN = 5, 1000
+# Rows of each set from whose features a fresh probe tells the set, in those rounds.
+PROBED = 300
 TRUNK = {"name": "small_resnet", "config": {}}
 PAPER_TRUNK, PAPER_EPOCHS = {"name": "vgg16", "config": {"width": 1.0}}, 200
 SMOKE_TRUNK = {"name": "small_resnet", "config": {"widths": [8, 8, 8], "stem": 8}}
@@ -170,6 +173,10 @@ def train(method: Method, run: Path, options) -> None:
             callbacks.append(TaskAffinity(batches(0).take(COSINE_BATCHES)))
         shown = _shown(tests, tasks, options.domains.across)
         every = max(options.epochs // ROUNDS, 1)
+        if several:
+            # Of rows that train: FairFace has no others here, and CK+ none across domains.
+            seen = {each.domain: each for each in sets.values()}
+            callbacks.append(DomainProbe(seen, network, every=every, rows=PROBED))
         checks = [ValidationRound(shown, every=every)] if shown else []
         report = TensorBoardReport(
             run / "events",

@@ -137,6 +137,7 @@ def test_a_run_its_teacher_and_the_page(tmp_path):
         "domain_strength",
         "expression_weight",
         "age_two_class_weight",
+        "probe/balanced_accuracy",
     ):
         assert np.isfinite(lines[-1][entry]), entry
     labels = sorted(path.name for path in (teacher / "labels").iterdir())
@@ -169,9 +170,34 @@ def test_a_run_its_teacher_and_the_page(tmp_path):
     assert six["accuracy"] >= seven["da-2md-mtl"]["accuracy"]
     page = (folder / "RESULTS.md").read_text()
     assert "(38.9)" in page and "| DR-Distill-DA-2MD-MTL | - (97.7) |" in page
+    assert set(found["probe"]) == {"da-2md-mtl"} and 0 <= found["probe"]["da-2md-mtl"] <= 1
     figures = {path.name for path in (folder / "figures").iterdir()}
     assert {"confusion-ck48_to_fer2013.png", "curves-gender.png"} <= figures
     assert list((folder / "hparams").rglob("events.out.tfevents.*"))
+
+
+@pytest.mark.slow
+def test_a_killed_run_goes_on_as_if_never_stopped(tmp_path, monkeypatch):
+    def run(folder):
+        train.main(["baseline", "--smoke", "--runs", str(tmp_path / folder)])
+
+    class Killed(BaseException):
+        """What no part of the recipe can catch."""
+
+    def kill(*arguments, **named):
+        raise Killed
+
+    run("whole")
+    with monkeypatch.context() as patch:
+        patch.setattr(train.TensorBoardReport, "on_epoch_end", kill)  # after the state is saved
+        with pytest.raises(Killed):
+            run("killed")
+    whole, killed = (tmp_path / name / "across" / "baseline-s0" for name in ("whole", "killed"))
+    assert not (killed / runs.METRICS).exists()
+    assert len((killed / "history.jsonl").read_text().splitlines()) == 1
+    run("killed")
+    answers_of = [np.load(each / "answers-ck48_to_fer2013.npz") for each in (whole, killed)]
+    np.testing.assert_allclose(*(each["expression"] for each in answers_of), atol=1e-3)
 
 
 def test_what_is_to_be_run():

@@ -40,8 +40,8 @@ class PointFinder:
         >>> from kerasface.tasks import Landmarks
         >>> trunk = build_trunk("small_resnet", widths=(8, 8, 8))
         >>> find = PointFinder(FaceModel(trunk, [Landmarks("landmarks5", 5)]))
-        >>> len(find(np.zeros((90, 90, 3), np.uint8), Face((20, 20, 40, 50))).points)
-        5
+        >>> find(np.zeros((90, 90, 3), np.uint8), Face((20, 20, 40, 50))).box
+        (20.0, 20.0, 40.0, 50.0)
     """
 
     def __init__(self, aligner: FaceModel | RuntimeModel, rounds: int = ROUNDS):

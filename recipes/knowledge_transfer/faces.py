@@ -63,7 +63,7 @@ def prepare_points(data: Path, out: Path) -> None:
 
 
 def prepare_people(data: Path, out: Path, find: Callable) -> None:
-    """Writes `celeba-seen`, `celeba-unseen`, `lfw`, and `lfw-copies`, aligned.
+    """Writes `celeba-seen`, `celeba-unseen`, `lfw`, `lfw-copies`, aligned; what is there is kept.
 
     The last are MTFL's crops of LFW's pictures: by them the search for copies is itself tested.
 
@@ -72,22 +72,31 @@ def prepare_people(data: Path, out: Path, find: Callable) -> None:
         out: where to.
         find: crops `(rows, 48, 48, 3)` to five points `(rows, 5, 2)` as shares of the crop.
     """
-    celeba = read("celeba", data / "CelebA")
-    for split, part in (("train", "seen"), ("validation", "unseen")):
-        table = celeba.filter(split=split)
-        box = np.array(SET_BOXES["celeba"])
-        _save(aligned(table, lambda row, box=box: box, find, "celeba"), out / f"celeba-{part}.npz")
-    lfw = read("lfw", data / "lfw")
+    celeba, lfw, mtfl = (
+        read(name, data / folder)
+        for name, folder in (("celeba", "CelebA"), ("lfw", "lfw"), ("mtfl", "MTFL"))
+    )
     named = {name for pair in read_lfw_pairs(data / "lfw" / PAIRS) for name in pair[:2]}
-    rows = [row for row in lfw.rows if row.image in named]
-    table = FaceTable(lfw.root, rows, lfw.report)
-    _save(aligned(table, lambda row: row.labels.get("landmarks5"), find, "lfw"), out / "lfw.npz")
-    mtfl, files = read("mtfl", data / "MTFL"), {Path(name).name for name in named}
-    rows = [
-        row for row in mtfl.rows if row.image.startswith(LFW_PART) and Path(row.image).name in files
-    ]
-    table, box = FaceTable(mtfl.root, rows, mtfl.report), np.array(POINT_BOXES["mtfl"])
-    _save(aligned(table, lambda row: box, find, "mtfl"), out / "lfw-copies.npz")
+    files = {Path(name).name for name in named}
+    boxes = {
+        "celeba": np.array(SET_BOXES["celeba"]),
+        "mtfl": np.array(POINT_BOXES["mtfl"]),
+    }
+    parts = {
+        "celeba-seen": celeba.filter(split="train"),
+        "celeba-unseen": celeba.filter(split="validation"),
+        "lfw": lfw.filter(where=lambda row: row.image in named),
+        "lfw-copies": mtfl.filter(
+            where=lambda row: row.image.startswith(LFW_PART) and Path(row.image).name in files
+        ),
+    }
+    for part, table in parts.items():
+        if not (out / f"{part}.npz").exists():
+            domain = table.rows[0].domain
+            box = boxes.get(domain)
+            # LFW's points are a detector's; of the others only where its crops lie is known.
+            place = _points_of if box is None else partial(_same_box, box=box)
+            _save(aligned(table, place, find, domain), out / f"{part}.npz")
 
 
 def aligned(table: FaceTable, place: Callable, find: Callable, domain: str) -> PreparedSet:
@@ -223,6 +232,14 @@ def smoke_pairs() -> list[FacePair]:
         same = bool(faces.subjects[first] == faces.subjects[second])
         pairs.append(FacePair(faces.names[first], faces.names[second], same, number // 12))
     return pairs
+
+
+def _points_of(row):
+    return row.labels.get(FIVE.name)
+
+
+def _same_box(row, box):
+    return box
 
 
 def _guess(picture: np.ndarray, place) -> np.ndarray:

@@ -1,0 +1,175 @@
+"""From the scores of all ways to the numbers of the tables, and the paper's claims judged."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+
+from kerasface.evaluation import mean_with_interval
+from recipes.general_knowledge import reconstruction, targets
+from recipes.general_knowledge.arms import FROZEN, TUNED
+from recipes.general_knowledge.options import seconds
+from recipes.general_knowledge.sources import SOURCES
+
+HOLDS, MIXED, OPPOSITE, OPEN = "holds", "mixed", "does not hold", "open"
+# What the paper says, as ways of which the first is to be better.
+CLAIMS = (
+    ("Table 6: the autoencoder is better than principal components", "plain", "pca"),
+    ("Table 6: the autoencoder is better than plain concatenation", "plain", "concat"),
+    ("Table 6: the autoencoder is better than the best single source", "plain", "bt"),
+    ("Table 6: the autoencoder is often better than the best combination", "plain", "bct"),
+    ("Table 3: two stages are better than one, frozen", "unique", "onestage"),
+    ("Table 3: two stages are better than one, fine-tuned", "unique-tuned", "onestage-tuned"),
+    ("Table 3: the fine-tuned student is better than its teacher", "unique-tuned", "plain"),
+    ("Table 3: fine-tuning is better than the frozen student", "unique-tuned", "unique"),
+    ("Table 3: the fine-tuned student is better than a CNN from scratch", "unique-tuned", "cnn"),
+    ("Table 3: the fine-tuned student is better than P-CNN", "unique-tuned", "pcnn"),
+)
+
+
+def percent_of(target: str) -> float:
+    """Factor from a number a face to what a table shows."""
+    about = targets.ALL.get(target)
+    return 1.0 if about is not None and about.measure == targets.YEARS else 100.0
+
+
+def runs_of(way: str, target: str, options) -> list[np.ndarray]:
+    """Numbers a face, of each seed that is there."""
+    folder = options.runs / "scores" / way
+    found = []
+    for file in sorted(folder.glob(f"{target}-s*.npz")):
+        with np.load(file) as stored:
+            found.append(stored["each"])
+    return found
+
+
+def chosen_of(way: str, target: str, options) -> list[str]:
+    """Sources that were chosen on the training rows."""
+    file = options.runs / "scores" / way / f"{target}-s0.npz"
+    if not file.exists():
+        return []
+    with np.load(file) as stored:
+        return stored["chosen"].tolist()
+
+
+def people_of(target: str, options) -> np.ndarray | None:
+    """Who is in each test face; None of pairs."""
+    if target == targets.PAIRS:
+        return None
+    return targets.split(targets.ALL[target], options)[1].faces.subjects
+
+
+def collect(options, asked, own_scores: dict[str, np.ndarray]) -> dict:
+    """All numbers that are there.
+
+    Args:
+        options: of the command line.
+        asked: names of targets.
+        own_scores: of the sources on their own tasks, a number a face.
+    """
+    ways = [*FROZEN, *TUNED]
+    tables: dict = {}
+    own_targets = [f"own-{name}" for name in own_scores]
+    everybody = {target: people_of(target, options) for target in (*asked, *own_targets)}
+    for target in asked:
+        people, factor = everybody[target], percent_of(target)
+        tables[target] = {}
+        for way in ways:
+            runs = runs_of(way, target, options)
+            if runs:
+                tables[target][way] = summary(runs, people, factor, chosen_of(way, target, options))
+    own = {}
+    for name, each in own_scores.items():
+        target = f"own-{name}"
+        people, factor = everybody[target], percent_of(target)
+        own[name] = {"original": summary([each], people, factor)}
+        for way in ("plain", "unique", "unique-tuned"):
+            runs = runs_of(way, target, options)
+            if runs:
+                own[name][way] = summary(runs, people, factor)
+    file = options.runs / reconstruction.FILE
+    sizes = by_size(options, asked, everybody)
+    drawn = {target for scores in sizes.values() for target in scores}
+    sizes[str(options.scale.embedding)] = {
+        target: tables[target]["plain"] for target in drawn if "plain" in tables[target]
+    }
+    return {
+        "size": options.scale.embedding,
+        "found": options.found(),
+        "targets": tables,
+        "own": own,
+        "reconstruction": json.loads(file.read_text()) if file.exists() else {},
+        "sizes": sizes,
+        "seconds": seconds(options.runs),
+        "claims": judged(options, asked, everybody),
+    }
+
+
+def summary(runs, people, factor: float, chosen=()) -> dict:
+    """Mean over faces and seeds with its interval over faces, and the spread over seeds."""
+    found = mean_with_interval(np.mean(runs, axis=0), people)
+    numbers = {name: factor * found[name] for name in ("value", "low", "high")}
+    means = [factor * float(each.mean()) for each in runs]
+    spread = float(np.std(means, ddof=1)) if len(means) > 1 else None
+    return {**numbers, "rows": found["rows"], "seeds": means, "sd": spread, "chosen": list(chosen)}
+
+
+def by_size(options, asked, everybody) -> dict:
+    """Figure 2: by size and target, what a frozen code is worth."""
+    found: dict = {}
+    for folder in sorted((options.runs / "scores").glob("plain-*")):
+        size = folder.name.rpartition("-")[2]
+        for target in asked:
+            runs = runs_of(folder.name, target, options)
+            if runs:
+                number = summary(runs, everybody[target], percent_of(target))
+                found.setdefault(size, {})[target] = number
+    return found
+
+
+def judged(options, asked, everybody) -> list[dict]:
+    """Each claim with its comparisons, target by target, and what they say together."""
+    found = []
+    for text, better, worse in CLAIMS:
+        comparisons = []
+        for target in asked:
+            first, second = runs_of(better, target, options), runs_of(worse, target, options)
+            if not first or not second:
+                continue
+            gaps = np.mean(first, axis=0) - np.mean(second, axis=0)
+            about = targets.ALL.get(target)
+            sign = -1.0 if about is not None and about.is_error else 1.0
+            factor = sign * percent_of(target)
+            gap = mean_with_interval(factor * gaps, everybody[target])
+            comparisons.append({"target": target, **gap})
+        if comparisons:
+            found.append({"claim": text, "verdict": verdict(comparisons), "on": comparisons})
+    return found
+
+
+def verdict(comparisons: list[dict]) -> str:
+    """What differences say together, each counting where its interval leaves 0 out."""
+    won = sum(each["low"] > 0 for each in comparisons)
+    lost = sum(each["high"] < 0 for each in comparisons)
+    if won > len(comparisons) / 2 and not lost:
+        return HOLDS
+    if lost > len(comparisons) / 2 and not won:
+        return OPPOSITE
+    return MIXED if won or lost else OPEN
+
+
+def parameters(options) -> dict:
+    """Of all sources together, of the fusion's encoder, and of a student."""
+    from recipes.general_knowledge import fusion
+    from recipes.general_knowledge.arms import Ways
+
+    sources = sum(
+        fusion.load_source(name, options).parameters for name in options.sources or SOURCES
+    )
+    ways = Ways(options)
+    return {
+        "sources": int(sources),
+        "encoder": int(ways.operator("plain").encoder.count_params()),
+        "student": int(ways.student("unique").trunk.count_params()),
+    }

@@ -1,0 +1,127 @@
+"""The tables of the general model of knowledge: all ways to all targets, measured and rendered.
+
+    python -m recipes.general_knowledge.sets     --data DATA --out runs/gk-prepared    # once
+    python -m recipes.general_knowledge.sources  --prepared runs/gk-prepared --runs runs/gk
+    python -m recipes.general_knowledge.fusion   --prepared runs/gk-prepared --runs runs/gk
+    python -m recipes.general_knowledge.students --prepared runs/gk-prepared --runs runs/gk
+    python -m recipes.general_knowledge.tables   --prepared runs/gk-prepared --runs runs/gk \\
+        --data DATA
+
+Frozen ways first, then the trained ones, a seed after the other; writes `results.json`,
+`RESULTS.md` and figures beside this file, or below `--out`, when all is there. A killed run goes
+on. `--render` trains nothing and takes what is there. About two hours on two cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from kerasface.training.progress import duration, say
+from kerasface.zoo.schema import dump_json
+from recipes.general_knowledge import fusion, page, results, targets
+from recipes.general_knowledge.arms import FROZEN, SEEDS, TUNE_EPOCHS, TUNED, Ways
+from recipes.general_knowledge.options import add_options, complete
+from recipes.general_knowledge.reconstruction import measured
+
+HERE = Path(__file__).parent
+FIGURE_TARGETS = ("age-utkface", "race-utkface", "expression-lfw", targets.PAIRS)
+SMOKE_TARGETS = ("points-mtfl", targets.PAIRS)
+SMOKE_TUNED, SMOKE_FROZEN = ("unique-tuned",), ("plain", "unique", "onestage", "bct")
+# A trained network leaves some 180 MB of compiled code, so a process ends after so many.
+MOST_TRAININGS = 10
+TUNED_FACES_A_SECOND = 330.0
+
+
+def wanted(options) -> list[tuple[str, str, int, int | None]]:
+    """Way, target, seed and size of the code, in the order of worth."""
+    asked, ways = targets_of(options), FROZEN
+    tuned, seeds = tuple(TUNED), SEEDS
+    if options.smoke:
+        ways, tuned, seeds = SMOKE_FROZEN, SMOKE_TUNED, SEEDS[:1]
+    found: list = [(way, target, 0, None) for way in ways for target in asked]
+    own = [f"own-{name}" for name in own_of(options)]
+    found += [(way, target, 0, None) for way in ("plain", "unique") for target in own]
+    for seed in seeds:
+        ofseed = [way for way in tuned if TUNED[way] or not seed]
+        found += [(way, target, seed, None) for way in ofseed for target in asked]
+        found += [("unique-tuned", target, 0, None) for target in own if not seed]
+    drawn = [target for target in FIGURE_TARGETS if target in asked]
+    found += [
+        ("plain", target, 0, size) for size in fusion.figure_sizes(options) for target in drawn
+    ]
+    return found
+
+
+def targets_of(options) -> tuple[str, ...]:
+    """The targets that are asked for."""
+    return SMOKE_TARGETS if options.smoke else (*targets.TARGETS, targets.PAIRS)
+
+
+def own_of(options) -> list[str]:
+    """The sources' own tasks whose sources are there."""
+    names = [name for name in targets.OWN if targets.SOURCE_OF[name] in options.sources]
+    return names[:1] if options.smoke else names
+
+
+def estimate(options, left) -> float:
+    """Seconds that the trained ways will take on two quiet cores."""
+    faces = sum(targets.IMAGES * TUNE_EPOCHS for way, *_ in left if way in TUNED)
+    return faces / TUNED_FACES_A_SECOND + 6.0 * len(left)
+
+
+def is_there(options, way: str, target: str, seed: int, size: int | None) -> bool:
+    """Whether a score was kept."""
+    name = way if size is None else f"{way}-{size}"
+    return (options.runs / "scores" / name / f"{target}-s{seed}.npz").exists()
+
+
+def write(options, ways: Ways) -> str:
+    """Results, page and figures of what is there; returns the page."""
+    own = {name: ways.own(name) for name in own_of(options)}
+    found = results.collect(options, targets_of(options), own)
+    found["parameters"] = results.parameters(options)
+    text = page.render(found)
+    (options.out / "figures").mkdir(parents=True, exist_ok=True)
+    (options.out / "results.json").write_bytes(dump_json(found))
+    (options.out / "RESULTS.md").write_text(text)
+    (options.out / "figures" / "size.png").write_bytes(page.size_figure(found))
+    (options.out / "figures" / "hours.png").write_bytes(page.hours_figure(found))
+    return text
+
+
+def main(arguments=None) -> str:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add_options(parser)
+    parser.add_argument("--data", type=Path, help="folder of the unpacked sets, for LFW's pairs")
+    parser.add_argument("--out", type=Path, help="default: beside this file, of --smoke the runs")
+    parser.add_argument("--render", action="store_true", help="only from what is there")
+    options = complete(parser.parse_args(arguments))
+    if not options.smoke and options.data is None:
+        parser.error("LFW's pairs are in the folder of the sets: --data DATA")
+    options.out = options.out or (options.runs if options.smoke else HERE)
+    ways = Ways(options)
+    if not options.render:
+        left = [each for each in wanted(options) if not is_there(options, *each)]
+        if left and not options.smoke:
+            say(f"{len(left)} scores: about {duration(estimate(options, left))} on two quiet cores")
+        trained = 0
+        for way, target, seed, size in left:
+            ways.scored(way, target, seed, size)
+            trained += way in TUNED
+            if trained == MOST_TRAININGS and arguments is None:
+                os.execv(sys.executable, [sys.executable, "-m", __spec__.name, *sys.argv[1:]])
+        kinds = [(kind, None) for kind in page.COLUMNS_5]
+        if options.smoke:
+            kinds = [("plain", None), ("unique", None)]
+        kinds += [("plain", size) for size in fusion.figure_sizes(options)]
+        measured(options, ways, kinds)
+    text = write(options, ways)
+    print(text)
+    return text
+
+
+if __name__ == "__main__":
+    main()

@@ -3,6 +3,7 @@
 Two processes on loopback stand for two hosts, parts of the processor for devices.
 """
 
+import argparse
 import json
 import os
 import signal
@@ -13,8 +14,20 @@ from pathlib import Path
 
 import pytest
 
+from kerasface.training.devices import add_devices, devices_of
+
 ROOT = Path(__file__).parents[2]
 PATIENCE = 600  # seconds until a process of a busy machine counts as hung
+
+
+def test_one_device_is_as_without():
+    parser = argparse.ArgumentParser()
+    add_devices(parser)
+    devices, batches, model = devices_of(parser.parse_args([])), object(), object()
+    assert (devices.replicas, devices.host, devices.chief) == (1, 0, True)
+    assert devices.share(batches, 15) is batches
+    with devices.scope(), devices.alone(model) as asked:
+        assert asked is model
 
 
 def begin(module, *words, **environment):

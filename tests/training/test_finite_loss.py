@@ -13,7 +13,7 @@ STEPS, BAD = 4, 6
 ROOT = Path(__file__).parents[2]
 
 
-def train(folder):
+def train(folder, **kwargs):
     """Two epochs of four batches, of which batch 6 has a picture of NaN."""
     import keras
 
@@ -34,7 +34,7 @@ def train(folder):
     model = keras.Model(inputs, outputs)
     model.compile("sgd", {"age": "mse"})
     state = RunState(folder, {})
-    guard = FiniteLoss(folder / "faults", batch, STEPS)
+    guard = FiniteLoss(folder / "faults", batch, STEPS, **kwargs)
     try:
         model.fit(
             ArrayBatches(batch),
@@ -70,6 +70,12 @@ def check(folder, message, epoch):
 
 def test_the_batch_is_saved_and_the_last_epoch_stays(tmp_path):
     check(tmp_path, *train(tmp_path))
+
+
+def test_other_hosts_stop_too_and_write_nothing(tmp_path):
+    message, epoch = train(tmp_path, writes=False)
+    assert "the loss of step 6" in message and epoch == 1
+    assert not (tmp_path / "faults").exists()
 
 
 @pytest.mark.slow

@@ -1,0 +1,227 @@
+"""The general model of knowledge: parts that share nothing, sizes, verdicts, and all of it once."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from kerasface.data.table import FaceRow
+from kerasface.models import FaceModel, build_trunk
+from recipes.general_knowledge import (
+    arms,
+    combinations,
+    fusion,
+    page,
+    publish,
+    results,
+    sets,
+    sources,
+    students,
+    tables,
+    targets,
+    transfer_time,
+)
+
+
+@pytest.fixture(autouse=True)
+def policy():
+    """The recipe sets the global policy; other tests want it as it was."""
+    before = keras.config.dtype_policy()
+    yield
+    keras.config.set_dtype_policy(before)
+
+
+def rows_of(name):
+    """Rows of a set as its reader makes them, many names and people."""
+    if name == "mtfl":
+        folders = (("net_7876", "train"), ("lfw_5590", "train"), ("AFLW", "validation"))
+        return [FaceRow(f"{f}/{n}.jpg", {}, None, split) for f, split in folders for n in range(20)]
+    rows = []
+    for number in range(400):
+        person = f"person {number % 40}"
+        split = "validation" if number % 40 < 5 else "train"
+        rows.append(FaceRow(f"x/{number}.jpg", {}, person, split, name))
+    return rows
+
+
+@pytest.mark.parametrize("name", ["fer2013", "celeba", "utkface", "fairface", "mtfl"])
+def test_parts_share_no_file_and_no_person(name):
+    files, people = {}, {}
+    for row in rows_of(name):
+        part = sets.part_of(name, row)
+        files.setdefault(part, set()).add(row.image)
+        people.setdefault(part, set()).add(row.subject)
+    assert f"{name}-source" in sets.PARTS and "source" in files
+    for one in files:
+        for other in set(files) - {one}:
+            assert not files[one] & files[other]
+            if name == "celeba":  # of the others people have no names
+                assert not people[one] & people[other]
+    if name == "utkface":
+        buckets = {part: {sets.sha1_bucket(f[2:]) for f in each} for part, each in files.items()}
+        assert buckets == {"source": {2, 3, 4, 5}, "held": {1}, "target": {0, 6, 7, 8, 9}}
+
+
+def test_written_parts_are_checked(tmp_path):
+    for number, part in enumerate(sets.PARTS):
+        subjects = np.array(["ann" if part == "celeba-source" else "", f"{number}"])
+        np.savez(tmp_path / f"{part}.npz", names=[f"{number}.jpg"], subjects=subjects)
+    sets.check_apart(tmp_path)
+    np.savez(tmp_path / "celeba-held.npz", names=["x.jpg"], subjects=["ann"])
+    with pytest.raises(ValueError, match="ann is in celeba-source and in celeba-held"):
+        sets.check_apart(tmp_path)
+    np.savez(tmp_path / "celeba-held.npz", names=["1.jpg"], subjects=[""])
+    with pytest.raises(ValueError, match=r"1.jpg is in celeba-source and in celeba-held"):
+        sets.check_apart(tmp_path)
+
+
+def test_copies_leave_the_sources():
+    parts = {f"utkface-{each}": sets.smoke(f"utkface-{each}") for each in ("source", "target")}
+    parts["utkface-held"] = sets.smoke("utkface-held")
+    parts["utkface-source"].images[3] = parts["utkface-target"].images[5]
+    parts["utkface-target"].images[7] = parts["utkface-held"].images[9]
+    kept = sets.without_copies(parts)
+    assert {part: len(each) for part, each in kept.items()} == {
+        "utkface-held": 48,
+        "utkface-target": 47,
+        "utkface-source": 47,
+    }
+    assert kept["utkface-source"].names[3] == parts["utkface-source"].names[4]
+
+
+@pytest.mark.parametrize("name", ["lfw", "ck48"])
+def test_people_are_on_one_side(name):
+    subjects = np.array([f"p{number % 60}" for number in range(300)])
+    tests = sets.is_test(name, subjects)
+    assert 0.1 < tests.mean() < 0.5
+    assert not {*subjects[tests]} & {*subjects[~tests]}
+
+
+def test_nobody_of_a_target_is_among_what_sources_learnt_from():
+    learnt = {about.part for about in sources.SOURCES.values()} | set(sets.UNSUPERVISED)
+    asked = {part for each in targets.TARGETS.values() for part in (each.train, each.test)}
+    assert learnt == set(sets.UNSUPERVISED)
+    assert not learnt & (asked | set(sets.HELD) | {"lfw"})
+    # The sources' own tasks are scored on what nobody trained on.
+    assert not learnt & {each.test for each in targets.OWN.values()}
+
+
+def test_the_student_is_small():
+    student = FaceModel.from_spec(students.spec_of(sources.FULL)).trunk.count_params()
+    source = build_trunk(**{"name": sources.TRUNK["name"], **sources.TRUNK["config"]})
+    assert student <= 2.2e6
+    assert 6 * source.count_params() >= 20 * student
+
+
+def test_a_number_a_face():
+    outputs = np.array([[2.0, 1.0], [2.0, 1.0], [0.0, 1.0]])
+    found = np.array([True, True, False])
+    hits = targets.each_of(sets.GENDER, outputs, np.array([0, 1, 1]), found)
+    assert hits.tolist() == [1, 0, 0]  # the third would be right, but was not found
+    logits = np.full((2, 59), -50.0)
+    logits[:, 10] = 50.0  # bins of two years: 20
+    errors = targets.each_of(sets.AGE, logits, np.array([23.0, 8.0]), np.array([True, False]))
+    np.testing.assert_allclose(errors, [3.0, 50.0], atol=1e-3)
+    eyes = np.array([[[0.3, 0.4], [0.7, 0.4], [0.5, 0.5], [0.4, 0.7], [0.6, 0.7]]])
+    moved = (eyes + [0.04, 0.0]).reshape(1, 10)
+    np.testing.assert_allclose(targets.each_of(sets.POINTS, moved, eyes), [0.1], atol=1e-6)
+
+
+def test_each_combination_learns_from_its_own_sources():
+    """The label is in the second source alone: whoever has it is right, the others guess."""
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(400, 6)).astype("float32")
+    labels = (values[:, 3] > 0).astype("int32")
+    sizes = {"a": 3, "b": 1, "c": 2}
+    model = combinations.fit_combinations(values, labels, sizes, sets.GENDER, epochs=80)
+    assert len(model.members) == 7 and model.members[-1] == ("a", "b", "c")
+    values = rng.normal(size=(400, 6)).astype("float32")
+    labels = (values[:, 3] > 0).astype("int32")
+    outputs = model.predict(values, verbose=0)
+    right = (outputs.argmax(-1) == labels[:, None]).mean(0)
+    for each, share in zip(model.members, right, strict=True):
+        assert (share > 0.85) if "b" in each else (share < 0.65), (each, share)
+    changed = values.copy()
+    changed[:, 3] = 9.0
+    again = model.predict(changed, verbose=0)
+    alone = model.members.index(("a", "c"))
+    np.testing.assert_array_equal(again[:, alone], outputs[:, alone])
+
+
+def test_verdicts():
+    won, lost, unsure = {"low": 1, "high": 2}, {"low": -2, "high": -1}, {"low": -1, "high": 1}
+    assert results.verdict([won, won, unsure]) == results.HOLDS
+    assert results.verdict([won, won, lost]) == results.MIXED
+    assert results.verdict([lost, lost, unsure]) == results.OPPOSITE
+    assert results.verdict([unsure]) == results.OPEN
+
+
+@pytest.fixture(scope="module")
+def smoked(tmp_path_factory):
+    """Everything once, on synthetic faces."""
+    runs = tmp_path_factory.mktemp("general")
+    before = keras.config.dtype_policy()
+    for stage in (sources, fusion, students, tables):
+        stage.main(["--smoke", "--runs", str(runs)])
+    keras.config.set_dtype_policy(before)
+    return runs
+
+
+@pytest.mark.slow
+def test_all_stages_make_a_page(smoked):
+    found = json.loads((smoked / "results.json").read_text())
+    text = (smoked / "RESULTS.md").read_text()
+    assert {"points-mtfl", targets.PAIRS} == set(found["targets"])
+    assert set(found["targets"]["points-mtfl"]) == {*tables.SMOKE_FROZEN, *tables.SMOKE_TUNED}
+    for ways in found["targets"].values():
+        for number in ways.values():
+            assert number["low"] <= number["value"] <= number["high"]
+    assert set(found["reconstruction"]) == {"plain", "unique", "plain-3"}
+    assert set(found["own"]["smile"]) == {"original", "plain", "unique", "unique-tuned"}
+    assert found["sizes"]["3"][targets.PAIRS]["rows"] == 24
+    assert "| LFW | 47 | 1 |" in text and "[99.1]" in text
+    for name in ("size", "hours"):
+        assert (smoked / "figures" / f"{name}.png").stat().st_size > 1000
+
+
+@pytest.mark.slow
+def test_the_same_command_trains_nothing_again(smoked):
+    files = {path: path.stat().st_mtime_ns for path in (smoked / "scores").rglob("*.npz")}
+    weights = {path: path.stat().st_mtime_ns for path in smoked.rglob("*.weights.h5")}
+    for stage in (sources, students):
+        stage.main(["--smoke", "--runs", str(smoked)])
+    tables.main(["--smoke", "--runs", str(smoked), "--render"])
+    assert files and weights
+    assert {path: path.stat().st_mtime_ns for path in files} == files
+    assert {path: path.stat().st_mtime_ns for path in weights} == weights
+
+
+@pytest.mark.slow
+def test_the_student_and_what_it_was_taught_become_entries(smoked, tmp_path):
+    from kerasface import zoo
+
+    common = ["--smoke", "--runs", str(smoked), "--zoo", str(tmp_path), "--commit", "0" * 40]
+    general = publish.main(["general", "0.1.0", "--results", str(smoked / "results.json"), *common])
+    model = zoo.load(general)
+    assert [task.kind for task in model.tasks] == ["embedding"]
+    assert "fine-tuned" not in model.manifest.description
+    taught = publish.main(["attributes", "0.1.0", "--parent", str(general), *common])
+    manifest = zoo.load(taught).manifest
+    assert [task.name for task in manifest.tasks] == ["smile", "glasses", "pose"]
+    assert len(manifest.training_data) == len(model.manifest.training_data) + 1
+    spent = transfer_time.main(["--entry", str(general), "--faces", "60"])
+    assert set(spent) == {"frozen", "fine-tuned"}
+
+
+def test_hours_of_each_way():
+    spent = {"source-age": 3600.0, "embed-age": 1800.0, "fusion-plain": 360.0, "way-cnn": 7200.0}
+    found = page.hours(spent)
+    assert found["sources"] == 1.0 and found["CNN on all targets"] == 2.0
+    assert found["E_unique in all, sources included"] == pytest.approx(1.6)
+
+
+def test_every_way_of_a_claim_is_one():
+    known = {*arms.FROZEN, *arms.TUNED}
+    assert {way for _, *ways in results.CLAIMS for way in ways} <= known
+    assert {*page.COLUMNS_3, *page.COLUMNS_6} <= known

@@ -168,14 +168,22 @@ def test_matrices_by_hand(tmp_path):
     assert "| age | 70.0 | - | 80.0 | 75.0 |" in page
 
 
-def test_rates_by_hand():
-    """Two factors of ten over the run, exponentially; a cosine ends at nothing."""
-    half = optimizer("exponential", 0.1, 100).learning_rate
-    assert float(half) == pytest.approx(0.1)
-    schedule = keras.optimizers.schedules.ExponentialDecay(0.1, 50, 0.1)
-    assert float(schedule(100)) == pytest.approx(1e-3)
-    assert isinstance(optimizer("adamw", 0.1, 100), keras.optimizers.AdamW)
-    assert float(optimizer("plateau", 0.1, 100).learning_rate) == pytest.approx(0.1)
+@pytest.mark.parametrize(
+    "kind, rates",
+    [
+        ("exponential", (0.1, 0.1 / 10**0.5, 0.01)),
+        ("cosine", (0.1, 0.05, 0.0)),
+        ("plateau", (0.1, 0.1, 0.1)),
+        ("adamw", (1e-3, 1e-3, 1e-3)),
+    ],
+)
+def test_rates_by_hand(kind, rates):
+    """One factor of ten over the run, exponentially; a cosine ends at nothing; others stay."""
+    made = optimizer(kind, 0.1, 100)
+    for step, rate in zip((0, 50, 100), rates, strict=True):
+        made.iterations.assign(step)
+        assert float(made.learning_rate) == pytest.approx(rate, abs=1e-7)
+    assert isinstance(made, keras.optimizers.AdamW) == (kind == "adamw")
 
 
 def test_plateau_goes_on_as_if_never_stopped():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
@@ -154,6 +154,16 @@ class Devices:
             lambda *batch: tf.nest.map_structure(lambda c: tf.gather(c, order), batch)
         )
 
+    def callbacks(self, callbacks: Sequence[keras.callbacks.Callback]) -> list:
+        """Those that write or measure for `fit` in this process: of several hosts, in the chief.
+
+        What changes the training (a schedule, `FiniteLoss`) is no such callback: every host needs
+        it.
+        """
+        if not self.chief:
+            return []
+        return list(callbacks) if self.hosts == 1 else [_Alone(callbacks)]
+
     @contextmanager
     def alone(self, model: keras.Model) -> Iterator[keras.Model]:
         """A model to ask in this process alone, between two steps: what a chief measures with.
@@ -188,6 +198,45 @@ def by_this_process_alone() -> Iterator[None]:
         yield
     finally:
         keras.distribution.set_distribution(before)
+
+
+class _Alone(keras.callbacks.Callback):
+    """Callbacks of one of several hosts: what they make is this process's own."""
+
+    def __init__(self, callbacks: Sequence[keras.callbacks.Callback]):
+        super().__init__()
+        self.callbacks = tuple(callbacks)
+
+    def set_params(self, params):
+        super().set_params(params)
+        self._each("set_params", params)
+
+    def set_model(self, model):
+        super().set_model(model)
+        self._each("set_model", model)
+
+    def on_train_begin(self, logs=None):
+        self._each("on_train_begin", logs)
+
+    def on_train_end(self, logs=None):
+        self._each("on_train_end", logs)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._each("on_epoch_begin", epoch, logs)
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._each("on_epoch_end", epoch, logs)
+
+    def on_train_batch_begin(self, batch, logs=None):
+        self._each("on_train_batch_begin", batch, logs)
+
+    def on_train_batch_end(self, batch, logs=None):
+        self._each("on_train_batch_end", batch, logs)
+
+    def _each(self, hook: str, *arguments) -> None:
+        with by_this_process_alone():
+            for callback in self.callbacks:
+                getattr(callback, hook)(*arguments)
 
 
 def _on_tensorflow(devices: int) -> Any:

@@ -222,7 +222,7 @@ def main(arguments=None) -> None:
                 initial_epoch=start,
                 epochs=end,
                 steps_per_epoch=epoch_steps,
-                callbacks=[guard, checks, state, report] if devices.chief else [guard],
+                callbacks=[guard, *devices.callbacks([checks, state, report])],
                 verbose=2 if devices.chief else 0,
             )
 

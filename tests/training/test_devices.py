@@ -26,6 +26,7 @@ def test_one_device_is_as_without():
     devices, batches, model = devices_of(parser.parse_args([])), object(), object()
     assert (devices.replicas, devices.host, devices.chief) == (1, 0, True)
     assert devices.share(batches, 15) is batches
+    assert devices.callbacks((batches, model)) == [batches, model]
     with devices.scope(), devices.alone(model) as asked:
         assert asked is model
 

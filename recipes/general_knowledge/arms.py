@@ -21,7 +21,7 @@ from kerasface.training.transfer_learning import HIDDEN, features_of
 from recipes.general_knowledge import combinations, fusion, students, targets
 
 HEAD_EPOCHS = 15
-TUNE_EPOCHS, TUNE_RATE, SCRATCH_RATE = 8, 5e-4, 2e-3
+TUNE_EPOCHS, TUNE_RATE, SCRATCH_RATE = 6, 5e-4, 2e-3
 CELEBA, LFW = ("celeba-source", "celeba-held"), "lfw"
 SEEDS = (0, 1, 2)
 # Way: whether it is of three seeds.

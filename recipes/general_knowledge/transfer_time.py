@@ -22,6 +22,7 @@ from kerasface.apps import transfer
 from kerasface.data import synthetic_set
 from kerasface.tasks import Classification
 
+WAYS = {"frozen": True, "fine-tuned": False}
 GENDER = Classification("gender", ("male", "female"))
 
 
@@ -43,14 +44,15 @@ def main(arguments=None) -> dict[str, float]:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--entry", default="general", help="name in the zoo, or an entry's folder")
     parser.add_argument("--faces", type=int, default=1000)
+    parser.add_argument("--ways", nargs="*", choices=WAYS, default=list(WAYS))
     options = parser.parse_args(arguments)
     spent = {}
     with tempfile.TemporaryDirectory() as folder:
         file = write_faces(Path(folder), options.faces)
         model = zoo.load(options.entry)
-        for way, frozen in (("frozen", True), ("fine-tuned", False)):
+        for way in options.ways:
             begin = time.monotonic()
-            taught = transfer(model, GENDER, file, split="part", frozen=frozen)
+            taught = transfer(model, GENDER, file, split="part", frozen=WAYS[way])
             spent[way] = time.monotonic() - begin
             found = taught.scores["gender"]["accuracy"]["value"]
             print(f"{way}: {options.faces} faces in {spent[way]:.0f} s, accuracy {found:.3f}")

@@ -42,6 +42,13 @@ def test_results_are_those_of_the_manifests():
     assert readme_results.filled(README, block) == README
 
 
+def test_entries_with_no_number_in_common_have_their_own_tables():
+    manifests = readme_results.newest(ROOT / "zoo")
+    heads = [line for line in readme_results.render(manifests).splitlines() if "| metric |" in line]
+    assert any("student@" in head and "teacher@" in head for head in heads)
+    assert [head for head in heads if "aligner@" in head and "student@" not in head]
+
+
 def test_results_of_an_entry(tmp_path, make_face_model):
     from kerasface.tasks import Classification
     from kerasface.zoo import publish

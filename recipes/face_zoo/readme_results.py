@@ -3,8 +3,9 @@
     python -m recipes.face_zoo.readme_results            # rewrites the block in README.md
     python -m recipes.face_zoo.readme_results --check    # exit code 1 where it is stale
 
-A row a measured number (task, data set, accuracy or error), a column an entry (its newest version).
-Pictures as the sets give them; the cards also have the same numbers without colour, and more.
+A row a measured number (task, data set, accuracy or error), a column an entry (its newest version);
+entries with no number in common stand in tables of their own. Pictures as the sets give them; the
+cards also have the same numbers without colour, and more.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from kerasface.zoo.manifest import Manifest
 from kerasface.zoo.markdown import millions, table
 
 ROOT = Path(__file__).parents[2]
-SHOWN = ("accuracy", "mean absolute error")
+SHOWN = ("accuracy", "mean absolute error", "mean error of the points")
 START, END = "<!-- results:start -->\n", "<!-- results:end -->"
 
 
@@ -34,18 +35,18 @@ def render(manifests: list[Manifest]) -> str:
     """The block between the marks, with its last line break."""
     if not manifests:
         return "No entry is published yet.\n"
-    values: dict[tuple[str, str, str], dict[str, str]] = {}
-    for manifest in manifests:
-        for row in manifest.metrics:
-            if not row.metric.startswith(SHOWN):
-                continue
-            value, interval = shown(row)
-            where = (row.task, f"{row.dataset}, {row.split}, {row.n:,} faces", row.metric)
-            # The same number on grey pictures follows in the manifest and stays in the card.
-            values.setdefault(where, {}).setdefault(manifest.name, f"{value} ({interval})")
-    names = [manifest.name for manifest in manifests]
-    header = ["task", "data", "metric", *(manifest.reference for manifest in manifests)]
-    rows = [(*where, *(cells.get(name, "") for name in names)) for where, cells in values.items()]
+    numbers = {manifest.reference: _numbers(manifest) for manifest in manifests}
+    groups: list[list[str]] = []
+    for name, own in numbers.items():
+        alike = [group for group in groups if any(own.keys() & numbers[each] for each in group)]
+        merged = [*(each for group in alike for each in group), name]
+        groups = [*(group for group in groups if group not in alike), merged]
+    tables = []
+    for group in groups:
+        rows = dict.fromkeys(where for name in group for where in numbers[name])
+        cells = [(*where, *(numbers[name].get(where, "") for name in group)) for where in rows]
+        tables.append((len(rows), table(["task", "data", "metric", *group], cells)))
+    tables = [each for _, each in sorted(tables, key=lambda pair: -pair[0])]
     sizes = []
     for manifest in manifests:
         card = f"zoo/{manifest.name}/{manifest.version}/README.md"
@@ -54,7 +55,19 @@ def render(manifests: list[Manifest]) -> str:
             f"[{manifest.reference}]({card}): {millions(manifest.parameters)} parameters, "
             f"{millions(manifest.operations)} multiply-accumulates a face, {megabytes:.1f} MB"
         )
-    return table(header, rows) + "\n\n" + ".\n".join(sizes) + ".\n"
+    return "\n\n".join([*tables, ".\n".join(sizes)]) + ".\n"
+
+
+def _numbers(manifest: Manifest) -> dict[tuple[str, str, str], str]:
+    """By task, data and metric, what is shown of an entry."""
+    found: dict[tuple[str, str, str], str] = {}
+    for row in manifest.metrics:
+        if row.metric.startswith(SHOWN):
+            value, interval = shown(row)
+            where = (row.task, f"{row.dataset}, {row.split}, {row.n:,} faces", row.metric)
+            # The same number on grey pictures follows in the manifest and stays in the card.
+            found.setdefault(where, f"{value} ({interval})")
+    return found
 
 
 def filled(readme: str, block: str) -> str:

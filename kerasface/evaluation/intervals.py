@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from kerasface.evaluation.measures import labelled_rows, scorer
@@ -48,25 +50,15 @@ def measure_with_intervals(
     Reference:
         Efron, Tibshirani, "An introduction to the bootstrap" (1993), chapters 10 and 13.
     """
-    if resamples < 2 or not 0 < level < 1:
-        raise ValueError(
-            "resamples must be 2 or more and level between 0 and 1. "
-            f"Received: resamples={resamples}, level={level}"
-        )
+    check_resampling(resamples, level)
     kept, truth = labelled_rows(outputs, labels, mask)
     score = scorer(task, kept, truth)
     if score is None or not len(truth):
         return {}
-    clusters = np.arange(len(truth))
-    if subjects is not None:
-        clusters = people(subjects if mask is None else np.asarray(subjects)[np.asarray(mask)])
     values = score(np.ones(len(truth)))
-    random = np.random.default_rng(seed)
-    count = clusters.max() + 1
     drawn = {name: [] for name in values}
-    for _ in range(resamples):
-        times = random.multinomial(count, np.full(count, 1.0 / count))
-        for name, value in score(times[clusters].astype("float64")).items():
+    for weights in drawn_weights(len(truth), mask, subjects, resamples, seed):
+        for name, value in score(weights).items():
             drawn[name].append(value)
     return {
         name: {"value": value, **_interval(name, value, drawn[name], level), "rows": len(truth)}
@@ -119,6 +111,35 @@ def mean_with_interval(
         "high": float(high),
         "rows": len(values),
     }
+
+
+def check_resampling(resamples: int, level: float) -> None:
+    """Raises ValueError for too few resamples or a level outside 0..1."""
+    if resamples < 2 or not 0 < level < 1:
+        raise ValueError(
+            "resamples must be 2 or more and level between 0 and 1. "
+            f"Received: resamples={resamples}, level={level}"
+        )
+
+
+def drawn_weights(rows: int, mask, subjects, resamples: int, seed: int) -> Iterator[np.ndarray]:
+    """How often each labelled row was drawn, `(rows,)` float64, resample after resample.
+
+    Args:
+        rows: how many are labelled, at least 1.
+        mask: of all rows, as `measure_with_intervals` takes it; `subjects` are of all rows.
+        subjects: who is in each picture, whole people are drawn then; None: rows.
+        resamples: how often to draw.
+        seed: same seed, same draws.
+    """
+    clusters = np.arange(rows)
+    if subjects is not None:
+        clusters = people(subjects if mask is None else np.asarray(subjects)[np.asarray(mask)])
+    random = np.random.default_rng(seed)
+    count = clusters.max() + 1
+    for _ in range(resamples):
+        times = random.multinomial(count, np.full(count, 1.0 / count))
+        yield times[clusters].astype("float64")
 
 
 def people(subjects) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from kerasface.evaluation.intervals import people
+from kerasface.evaluation.intervals import check_resampling, drawn_weights
 from kerasface.evaluation.measures import labelled_rows, scorer
 from kerasface.tasks import Task
 
@@ -52,30 +52,19 @@ def difference_with_intervals(
             "both networks must have answered the same rows. "
             f"Received: outputs of {np.shape(outputs)}, reference of {np.shape(reference)}"
         )
-    if resamples < 2 or not 0 < level < 1:
-        raise ValueError(
-            "resamples must be 2 or more and level between 0 and 1. "
-            f"Received: resamples={resamples}, level={level}"
-        )
+    check_resampling(resamples, level)
     kept, truth = labelled_rows(outputs, labels, mask)
     against, _ = labelled_rows(reference, labels, mask)
     ours, theirs = scorer(task, kept, truth), scorer(task, against, truth)
     if ours is None or not len(truth):
         return {}
-    clusters = np.arange(len(truth))
-    if subjects is not None:
-        clusters = people(subjects if mask is None else np.asarray(subjects)[np.asarray(mask)])
 
     def differences(weights):
         first, second = ours(weights), theirs(weights)
         return {name: first[name] - second[name] for name in first}
 
-    random = np.random.default_rng(seed)
-    count = clusters.max() + 1
-    drawn = []
-    for _ in range(resamples):
-        times = random.multinomial(count, np.full(count, 1.0 / count))
-        drawn.append(differences(times[clusters].astype("float64")))
+    weights = drawn_weights(len(truth), mask, subjects, resamples, seed)
+    drawn = [differences(each) for each in weights]
     tail = (1.0 - level) / 2.0
     found = {}
     for name, value in differences(np.ones(len(truth))).items():

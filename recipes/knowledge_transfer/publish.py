@@ -27,7 +27,10 @@ from kerasface.models import FaceModel
 from kerasface.training import load_trained, transfer_weights
 from kerasface.zoo import publish
 from kerasface.zoo.locate import CHECKOUT
+from recipes.face_zoo.publish import DATA
+from recipes.face_zoo.sets import NAMES
 from recipes.knowledge_transfer import faces, measures
+from recipes.knowledge_transfer.aligner import UNLABELLED
 from recipes.knowledge_transfer.thresholds import thresholds
 from recipes.knowledge_transfer.verifier import IDENTITY
 
@@ -49,6 +52,18 @@ POINT_DATA = (
         "images": 940,
         "terms": "Sagonas et al. 2013: non-commercial research only",
     },
+)
+# Of the aligner's student: as `recipes.face_zoo` names them, their labels unused.
+UNLABELLED_DATA = tuple(
+    {
+        "name": source["name"],
+        "labels": [],
+        "images": source["images"],
+        "terms": source["terms"],
+        "note": "Without labels: what the teacher says of their points was learned.",
+    }
+    for source in DATA
+    if source["name"] in {NAMES[name] for name in UNLABELLED}
 )
 PEOPLE_DATA = {
     "name": "CelebA",
@@ -84,28 +99,28 @@ def publish_aligner(version: str, options) -> Path:
                 row(task, place, "root of mean squared error", each["nrmse"], n, how),
                 row(task, place, "faces with an error above 10 %", failed, n, how),
             ]
-    gains = [
+    gained = [
         f"{name}: {100 * gain['value']:.2f} points of the distance of the eyes "
         f"({100 * gain['low']:.2f} to {100 * gain['high']:.2f})"
-        for name, gain in results["gain_of_distillation"].items()
+        for name, gain in results.get("gain_of_distillation", {}).items()
     ]
+    limits = ["Faces turned by more than some 60 degrees are rare among the training pictures."]
+    if gained:
+        limits.append(f"What the teacher brought, by the same faces: {'; '.join(gained)}.")
     return publish(
         load_trained(options.runs / f"aligner-{options.arm}"),
         "aligner",
         version,
         description="Five and 68 points of a face of 48 x 48 pixels, taught by a wider network",
         licences=LICENCES,
-        data=POINT_DATA,
+        data=POINT_DATA + (UNLABELLED_DATA if options.arm == "student" else ()),
         metrics=rows,
         crop="A square in which an upright face's five points are about the template's (shares of "
         "its side, x to the right and y down): a detector's box will do, its points are better.",
         template={"points": POINTS},
         resize="bilinear with antialiasing",
         recipe="recipes/knowledge_transfer/aligner.py",
-        limits=[
-            "Faces turned by more than some 60 degrees are rare among the training pictures.",
-            f"What the teacher brought, by the same faces: {'; '.join(gains)}.",
-        ],
+        limits=limits,
         root=options.zoo,
     )
 

@@ -199,10 +199,15 @@ def test_classification_alignment_and_verification(runs, eager):
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Even though the:UserWarning")
 def test_the_aligner_is_trained_and_published(runs, eager, tmp_path):
-    aligner.main(["--smoke", "--runs", str(runs)])
+    words = ["--smoke", "--runs", str(runs), "--arms"]
+    assert "gain_of_distillation" not in aligner.main([*words, "teacher", "student"])
+    found = aligner.main([*words, "alone"])
+    assert np.isfinite(found["gain_of_distillation"]["mtfl-test landmarks5"]["value"])
     entry = publish.main(["aligner", "1.0.0", "--runs", str(runs), "--zoo", str(tmp_path)])
     model = load(entry)
     assert {task.name for task in model.tasks} == {"landmarks5", "landmarks68"}
+    unlabelled = [each.name for each in model.manifest.training_data if not each.labels]
+    assert unlabelled == ["UTKFace", "FairFace", "CelebA"]
     assert model.manifest.input.template["points"] == tuple(map(tuple, faces.POINTS))
 
 

@@ -17,7 +17,7 @@ from benchmarks.result import RESULTS, cells, number, ratio_cells
 PAGE = Path(__file__).parent / "RESULTS.md"
 ORDER = (
     *("training_step", "balancing", "input_pipeline", "labelling", "triplet", "zoo_load"),
-    *("one_face", "photo", "runtimes", "memory", "serving", "scale"),
+    *("one_face", "photo", "runtimes", "int8_layers", "memory", "serving", "scale"),
 )
 HEADER = """# Benchmark results
 

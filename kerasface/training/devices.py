@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
@@ -11,13 +11,22 @@ import keras
 import numpy as np
 
 from kerasface.data.array_batches import ArrayBatches
+from kerasface.training.one_host import Alone, answer_of_first, by_this_process_alone
 
 
-def add_devices(parser: argparse.ArgumentParser) -> None:
-    """Adds `--devices`, `--hosts`, `--host` and `--coordinator`, which `devices_of` reads."""
+def add_devices(parser: argparse.ArgumentParser, hosts: bool = True) -> None:
+    """Adds `--devices`, `--hosts`, `--host` and `--coordinator`, which `devices_of` reads.
+
+    Args:
+        parser: of a command that trains.
+        hosts: False where only `--devices` makes sense.
+    """
     parser.add_argument(
         "--devices", type=int, default=1, help="of each host: GPUs, or parts of the processor"
     )
+    if not hosts:
+        parser.set_defaults(hosts=1, host=None, coordinator=None)
+        return
     parser.add_argument(
         "--hosts", type=int, default=1, help="processes on other machines; KERAS_BACKEND=jax"
     )
@@ -28,7 +37,11 @@ def add_devices(parser: argparse.ArgumentParser) -> None:
 
 
 def devices_of(options: argparse.Namespace) -> Devices:
-    """The `Devices` that a command line asks for."""
+    """The `Devices` that a command line asks for.
+
+    Raises:
+        ValueError: as `Devices`.
+    """
     return Devices(options.devices, options.hosts, options.host, options.coordinator)
 
 
@@ -115,7 +128,26 @@ class Devices:
         where = self._strategy or self._distribution
         return where.scope() if where else nullcontext()
 
-    def share(self, batches: Any, rows: int) -> Any:
+    def check_rows(self, *rows: int, together: int = 1) -> None:
+        """Sees that batches can be dealt out, before anything is begun.
+
+        Args:
+            *rows: of global batches, one number a batch that will come.
+            together: as in `share`.
+
+        Raises:
+            ValueError: a number of rows cannot be dealt to the devices evenly.
+        """
+        together = together if self._strategy is not None else 1
+        uneven = [each for each in rows if each % (self.replicas * together)]
+        if uneven:
+            groups = f", {together} by {together}" * (together > 1)
+            raise ValueError(
+                f"rows of a batch are dealt to {self.replicas} devices evenly{groups}. "
+                f"Received: {', '.join(map(str, uneven))} rows"
+            )
+
+    def share(self, batches: Any, rows: int, together: int = 1) -> Any:
         """The batches as this process gives them to `fit`.
 
         Each host makes the whole batch and takes its rows, so that a batch is the same function
@@ -124,19 +156,18 @@ class Devices:
         Args:
             batches: a `tf.data.Dataset` or `ArrayBatches` of global batches.
             rows: of a global batch.
+            together: so many neighbours are on one device, where a device compares only its own
+                rows: the pictures of a person in `identity_batches`.
 
         Raises:
-            ValueError: the rows cannot be dealt to the devices evenly.
+            ValueError: as `check_rows`.
         """
-        if rows % self.replicas:
-            raise ValueError(
-                f"rows of a batch are dealt to {self.replicas} devices evenly. "
-                f"Received: {rows} rows"
-            )
+        self.check_rows(rows, together=together)
         if self._strategy is not None:
             # Rows come set by set, and a replica takes neighbours: dealt, so that each has some of
             # every set.
-            order = np.arange(rows).reshape(-1, self.replicas).T.ravel()
+            dealt = np.arange(rows).reshape(-1, self.replicas, together)
+            order = dealt.transpose(1, 0, 2).ravel()
         elif self.hosts > 1:
             order = np.split(np.arange(rows), self.hosts)[self.host]
         else:
@@ -154,6 +185,29 @@ class Devices:
             lambda *batch: tf.nest.map_structure(lambda c: tf.gather(c, order), batch)
         )
 
+    def once(self, action: Callable[[], Any]) -> Any:
+        """Does something in one process, not on each host: measuring, labelling, writing a file.
+
+        Every host must come here. The others wait until the first has done it and are told its
+        answer, so that all go on alike.
+
+        Args:
+            action: on several hosts, what it gives must be JSON-safe and comes back as JSON has
+                it (a tuple as a list); None where nobody asks for it.
+
+        Raises:
+            RuntimeError: on the other hosts, where it failed on the first.
+        """
+        return action() if self.hosts == 1 else answer_of_first(action, self.chief)
+
+    def close(self) -> None:
+        """Leaves the other hosts, all together: before a program puts another in its place."""
+        if self.hosts > 1:
+            import jax
+
+            self.once(lambda: None)
+            jax.distributed.shutdown()
+
     def callbacks(self, callbacks: Sequence[keras.callbacks.Callback]) -> list:
         """Those that write or measure for `fit` in this process: of several hosts, in the chief.
 
@@ -162,7 +216,7 @@ class Devices:
         """
         if not self.chief:
             return []
-        return list(callbacks) if self.hosts == 1 else [_Alone(callbacks)]
+        return list(callbacks) if self.hosts == 1 else [Alone(callbacks)]
 
     @contextmanager
     def alone(self, model: keras.Model) -> Iterator[keras.Model]:
@@ -183,60 +237,6 @@ class Devices:
                 self._copy = type(network).from_config(network.get_config())
             self._copy.set_weights(network.get_weights())
             yield self._copy
-
-
-@contextmanager
-def by_this_process_alone() -> Iterator[None]:
-    """Variables that are made inside are this process's own, not of all hosts.
-
-    On several hosts a variable is made and set by all together, and one that does so alone waits
-    for ever or meets another's value. Keras makes some where it is not expected: when it saves.
-    """
-    before = keras.distribution.distribution()
-    keras.distribution.set_distribution(None)
-    try:
-        yield
-    finally:
-        keras.distribution.set_distribution(before)
-
-
-class _Alone(keras.callbacks.Callback):
-    """Callbacks of one of several hosts: what they make is this process's own."""
-
-    def __init__(self, callbacks: Sequence[keras.callbacks.Callback]):
-        super().__init__()
-        self.callbacks = tuple(callbacks)
-
-    def set_params(self, params):
-        super().set_params(params)
-        self._each("set_params", params)
-
-    def set_model(self, model):
-        super().set_model(model)
-        self._each("set_model", model)
-
-    def on_train_begin(self, logs=None):
-        self._each("on_train_begin", logs)
-
-    def on_train_end(self, logs=None):
-        self._each("on_train_end", logs)
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self._each("on_epoch_begin", epoch, logs)
-
-    def on_epoch_end(self, epoch, logs=None):
-        self._each("on_epoch_end", epoch, logs)
-
-    def on_train_batch_begin(self, batch, logs=None):
-        self._each("on_train_batch_begin", batch, logs)
-
-    def on_train_batch_end(self, batch, logs=None):
-        self._each("on_train_batch_end", batch, logs)
-
-    def _each(self, hook: str, *arguments) -> None:
-        with by_this_process_alone():
-            for callback in self.callbacks:
-                getattr(callback, hook)(*arguments)
 
 
 def _on_tensorflow(devices: int) -> Any:

@@ -11,6 +11,7 @@ import numpy as np
 
 from kerasface.data.prepared import PreparedSet
 from kerasface.evaluation.linear_probe import FOLDS, PENALTY, ProbeResult, probe_domains
+from kerasface.training.devices import Devices
 from kerasface.training.tensorboard.projector import write_projector
 from kerasface.training.validation import without_colour
 
@@ -42,6 +43,7 @@ class DomainProbe(keras.callbacks.Callback):
             picture is written.
         batch_size: rows a step.
         seed: which rows and folds; the same in every epoch.
+        devices: of the training, where it is on several hosts: one of them measures, alone.
 
     Attributes:
         result: the last `ProbeResult`, or None.
@@ -72,6 +74,7 @@ class DomainProbe(keras.callbacks.Callback):
         projector: str | Path | None = None,
         batch_size: int = 256,
         seed: int = 0,
+        devices: Devices | None = None,
     ):
         super().__init__()
         if len(sets) < 2 or min(every, rows, batch_size) < 1:
@@ -88,6 +91,7 @@ class DomainProbe(keras.callbacks.Callback):
         for name, each in sets.items():
             chosen = np.sort(random.permutation(len(each))[:rows])
             self.sets[name] = each.take(chosen)
+        self.given, self.devices = model, Devices() if devices is None else devices
         self.reader = None if model is None else _Features(model)
         self.every, self.grey, self.folds, self.penalty = int(every), grey, int(folds), penalty
         self.projector, self.batch_size, self.seed = projector, int(batch_size), int(seed)
@@ -111,9 +115,10 @@ class DomainProbe(keras.callbacks.Callback):
     def measure(self) -> ProbeResult:
         """One round now, outside `fit` too where the callback was given its `model`."""
         begin = time.perf_counter()
-        if self.reader is None:
-            self.reader = _Features(self.model)
-        features = {name: self.features(each.images) for name, each in self.sets.items()}
+        with self.devices.alone(self.model if self.given is None else self.given) as model:
+            if self.reader is None or self.reader.model is not model:
+                self.reader = _Features(model)
+            features = {name: self.features(each.images) for name, each in self.sets.items()}
         subjects = {name: each.subjects for name, each in self.sets.items()}
         self.result = probe_domains(features, subjects, self.folds, self.penalty, self.seed)
         if self.projector is not None:

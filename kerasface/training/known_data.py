@@ -46,10 +46,7 @@ def check_data(
     """
     tasks = tuple(tasks)
     for sets in parts.values():
-        check_pictures(sets)
-        for prepared in sets.values():
-            for task in tasks:
-                task_columns(prepared, task)
+        check_labels(sets, tasks)
     found = {
         f"{part}/{name}": {"rows": len(prepared), "sha256": data_digest(prepared)}
         for part, sets in parts.items()
@@ -63,6 +60,18 @@ def check_data(
         unfinished = file.with_name(file.name + ".part")
         unfinished.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
         os.replace(unfinished, file)
+
+
+def check_labels(sets: Mapping[str, PreparedSet], tasks: Iterable[Task]) -> None:
+    """Finds bad labels, in sets that the run may have more or fewer of when it goes on.
+
+    Raises:
+        ValueError: as `check_data`.
+    """
+    check_pictures(sets)
+    for prepared in sets.values():
+        for task in tasks:
+            task_columns(prepared, task)
 
 
 def data_digest(prepared: PreparedSet) -> str:

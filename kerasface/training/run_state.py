@@ -16,7 +16,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasface.training.devices import by_this_process_alone
+from kerasface.training.one_host import by_this_process_alone
 
 # What HDF5 takes beside a variable's numbers, at most.
 HDF5_BYTES = 4096
@@ -66,7 +66,7 @@ class RunState(keras.callbacks.Callback):
     ):
         super().__init__()
         self.folder, self.every, self.keep = Path(folder), int(every), dict(keep or {})
-        self.writes = writes
+        self.writes, self.config = writes, config
         if not writes:
             return
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -11,17 +11,21 @@ these are for trainings that are stated by hand, compared, killed and taken up a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import keras
 
+from kerasface.data.prepared import PreparedSet
 from kerasface.models import FaceModel
+from kerasface.training.devices import Devices
 from kerasface.training.distillation_terms import HiddenTarget, OutputTerm
 from kerasface.training.distiller import Distiller
+from kerasface.training.epoch_fitting import fit_epochs
 from kerasface.training.hint_regression import HintRegression
+from kerasface.training.known_data import check_data
 from kerasface.training.run_state import RunState
 from kerasface.training.trained_run import load_trained, run_epoch
 
@@ -38,10 +42,17 @@ class Stage:
         epochs: of the whole stage, 1 or more.
         steps_per_epoch: batches of an epoch, 1 or more.
         settings: JSON-safe, of what else matters: a folder of other settings is refused.
-        callbacks: of `fit`.
+        callbacks: of `fit`, in every process: schedules.
+        reports: those that write or measure; of several hosts the first has them.
+        sets: what the batches are made of, by name: looked at by `check_data` before the first
+            step, for the student's tasks.
+        rows: of a global batch; needed on several devices.
+        devices: where it trains, default one. Make the networks in their `scope`, and come to
+            each stage on every host.
+        together: as in `Devices.share`.
 
     Raises:
-        ValueError: fewer than one epoch or step.
+        ValueError: fewer than one epoch or step, or rows that the devices cannot share.
     """
 
     folder: str | Path
@@ -51,6 +62,11 @@ class Stage:
     steps_per_epoch: int
     settings: dict = field(default_factory=dict)
     callbacks: Sequence[keras.callbacks.Callback] = ()
+    reports: Sequence[keras.callbacks.Callback] = ()
+    sets: Mapping[str, PreparedSet] = field(default_factory=dict)
+    rows: int | None = None
+    devices: Devices = field(default_factory=Devices)
+    together: int = 1
 
     def __post_init__(self):
         if self.epochs < 1 or self.steps_per_epoch < 1:
@@ -58,14 +74,16 @@ class Stage:
                 "a stage has one epoch and one step or more. "
                 f"Received: epochs={self.epochs}, steps_per_epoch={self.steps_per_epoch}"
             )
+        if self.rows is None and self.devices.replicas > 1:
+            raise ValueError(
+                "a stage on several devices must know the rows of its batches. Received: rows=None"
+            )
+        self.devices.check_rows(self.rows or 0, together=self.together)
 
     @property
     def is_finished(self) -> bool:
-        """Whether nothing is left to train."""
-        try:
-            return run_epoch(self.folder) >= self.epochs
-        except ValueError:  # no epoch is saved
-            return False
+        """Whether nothing is left to train; hosts ask it together."""
+        return self.devices.once(lambda: _epoch(self.folder) >= self.epochs)
 
     def train(
         self, model: keras.Model, student: FaceModel, learnt: dict | None = None, **compile_with
@@ -81,7 +99,9 @@ class Stage:
             **compile_with: of `model.compile`, such as `loss`.
 
         Raises:
-            ValueError: the folder holds a stage of other settings.
+            ValueError: the folder holds a stage of other settings, or a label is out of range.
+            ChangedData: it goes on with other sets than it began with.
+            NonFiniteLoss: as `fit_epochs`.
         """
         settings = {
             **self.settings,
@@ -90,17 +110,26 @@ class Stage:
             "epochs": self.epochs,
             "steps_per_epoch": self.steps_per_epoch,
         }
-        state = RunState(self.folder, settings)
-        model.compile(self.optimizer(), **compile_with)
-        first = state.restore(model)
-        if first < self.epochs:
-            model.fit(
-                self.batches(first * self.steps_per_epoch),
-                initial_epoch=first,
+        devices = self.devices
+        state = RunState(self.folder, settings, writes=devices.chief)
+        with devices.scope():
+            model.compile(self.optimizer(), **compile_with)
+            first = state.restore(model)
+            if first < self.epochs and self.sets:
+                parts = {"train": self.sets}
+                check_data(self.folder, parts, student.tasks, writes=devices.chief)
+            fit_epochs(
+                model,
+                self.batches,
+                self.rows or 0,
+                self.folder,
+                first=first,
                 epochs=self.epochs,
                 steps_per_epoch=self.steps_per_epoch,
-                callbacks=[*self.callbacks, state],
-                verbose=0,
+                devices=devices,
+                together=self.together,
+                callbacks=self.callbacks,
+                reports=[*self.reports, state],
             )
 
 
@@ -205,6 +234,13 @@ def transfer_weights(source: FaceModel, target: FaceModel) -> tuple[str, ...]:
                 _copy(theirs, ours)
                 copied.append(name)
     return tuple(copied)
+
+
+def _epoch(folder: str | Path) -> int:
+    try:
+        return run_epoch(folder)
+    except ValueError:  # no epoch is saved
+        return 0
 
 
 def _about(term: OutputTerm | HiddenTarget) -> dict:

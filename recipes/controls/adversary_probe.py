@@ -25,7 +25,8 @@ one rate nothing took more than 5 points, and what took any cost gender more tha
 
 Expected, with gender alone: the triplet adversary costs the probe at least 10 points of balanced
 accuracy while gender stays within 1 point of the network without one; ADVERSARY.md says whether it
-does. `--smoke` runs on synthetic faces in seconds and shows nothing but that it runs.
+does. `--smoke` runs on synthetic faces in seconds and shows nothing but that it runs. `--devices`
+and `--hosts`: see `recipes/README.md`; on TensorFlow each device compares triplets of its own rows.
 """
 
 from __future__ import annotations
@@ -34,7 +35,6 @@ import argparse
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 
 import keras
@@ -45,8 +45,12 @@ from kerasface.data.mixing import mix
 from kerasface.evaluation.linear_probe import probe_domains
 from kerasface.models import FaceModel
 from kerasface.tasks import Domain, Task
+from kerasface.training.devices import add_devices, devices_of
 from kerasface.training.domain_probe import DomainProbe
-from kerasface.training.fused_normalization import FusedBatchNormalization
+from kerasface.training.epoch_fitting import fit_epochs
+from kerasface.training.fused_normalization import training_normalization
+from kerasface.training.known_data import check_data
+from kerasface.training.progress import say
 from kerasface.training.routed_optimizer import RoutedOptimizer
 from kerasface.training.run_state import RunState
 from kerasface.training.strength_schedule import StrengthSchedule
@@ -141,11 +145,13 @@ def train(run: Path, variant: str, named: str, seed: int, sets, options) -> Face
         "augmentation": asdict(AUGMENTATION),
     }
     keras.utils.set_random_seed(seed)
-    normalization = partial(FusedBatchNormalization, momentum=MOMENTUM)
-    model = FaceModel.from_spec(spec, normalization=normalization)
-    model.compile(optimizer(variant, TRAINED[named], epochs * steps))
-    state = RunState(run, config)
-    first = state.restore(model)
+    devices = options.devices
+    normalization = training_normalization(devices, momentum=MOMENTUM)
+    state = RunState(run, config, writes=devices.chief)
+    with devices.scope():
+        model = FaceModel.from_spec(spec, normalization=normalization)
+        model.compile(optimizer(variant, TRAINED[named], epochs * steps))
+        first = state.restore(model)
     if first == epochs:
         return model
     if first == 0 and variant != START:
@@ -156,9 +162,16 @@ def train(run: Path, variant: str, named: str, seed: int, sets, options) -> Face
             head = start.heads.head(task.name)
             model.heads.head(task.name).set_weights(head.get_weights())
     train_sets, test_sets = sets
-    checks = ValidationRound(test_sets, tasks=TRAINED[named], every=epochs)
+    parts = {"train": train_sets, "validation": test_sets}
+    check_data(run, parts, tasks, writes=devices.chief)
+    checks = ValidationRound(test_sets, tasks=TRAINED[named], every=epochs, devices=devices)
     probe = DomainProbe(
-        test_sets, model=model, every=max(epochs // 4, 1), rows=ROWS, projector=run / "events"
+        test_sets,
+        model=model,
+        every=max(epochs // 4, 1),
+        rows=ROWS,
+        projector=run / "events",
+        devices=devices,
     )
     ramp = []
     if variant in ADVERSARIES:
@@ -168,33 +181,56 @@ def train(run: Path, variant: str, named: str, seed: int, sets, options) -> Face
     report = TensorBoardReport(
         run / "events", checks, config=config, batch_size=rows, epochs=epochs
     )
-    batches = mix(
-        train_sets, per_batch, tasks, seed, augmentation=AUGMENTATION, first_step=first * steps
-    )
-    model.fit(
-        batches,
-        initial_epoch=first,
-        epochs=epochs,
-        steps_per_epoch=steps,
-        callbacks=[*ramp, checks, probe, state, report],
-        verbose=0,
-    )
+
+    def batches(first_step: int):
+        return mix(
+            train_sets, per_batch, tasks, seed, augmentation=AUGMENTATION, first_step=first_step
+        )
+
+    with devices.scope():
+        fit_epochs(
+            model,
+            batches,
+            rows,
+            run,
+            first=first,
+            epochs=epochs,
+            steps_per_epoch=steps,
+            devices=devices,
+            callbacks=ramp,
+            reports=[checks, probe, state, report],
+        )
     return model
 
 
 def measure(run: Path, variant: str, named: str, seed: int, sets, options) -> dict:
     """The figures of a run, trained first where it is not finished."""
-    done = run / "metrics.json"
-    if done.exists():
-        return json.loads(done.read_text())
+    done, devices = run / "metrics.json", options.devices
+    found = devices.once(lambda: json.loads(done.read_text()) if done.exists() else None)
+    if found is not None:
+        return found
     model = train(run, variant, named, seed, sets, options)
+
+    def ask() -> dict:
+        with devices.alone(model) as asked:
+            found = figures_of(run, asked, variant, named, seed, sets)
+        done.write_text(json.dumps(found, indent=1) + "\n")
+        return found
+
+    found = devices.once(ask)
+    keras.backend.clear_session()
+    return found
+
+
+def figures_of(run: Path, model: FaceModel, variant: str, named: str, seed: int, sets) -> dict:
+    """What a finished run is measured by."""
     _, test_sets = sets
     probed = DomainProbe(test_sets, model=model, rows=ROWS).measure()
     results = ValidationRound(test_sets, tasks=TRAINED[named]).measure(model)
     history = [json.loads(line) for line in (run / "history.jsonl").read_text().splitlines()]
     before = {name: trunk_features(model, each.images) for name, each in test_sets.items()}
     people = {name: each.subjects for name, each in test_sets.items()}
-    figures = {
+    return {
         "variant": variant,
         "tasks_named": named,
         "seed": seed,
@@ -209,9 +245,6 @@ def measure(run: Path, variant: str, named: str, seed: int, sets, options) -> di
             if task in results[name]
         },
     }
-    done.write_text(json.dumps(figures, indent=1) + "\n")
-    keras.backend.clear_session()
-    return figures
 
 
 def trunk_features(model: FaceModel, images: np.ndarray) -> np.ndarray:
@@ -233,7 +266,9 @@ def main(arguments=None) -> None:
     parser.add_argument("--tasks", nargs="+", choices=TRAINED, default=list(TRAINED))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--smoke", action="store_true", help="a few tiny steps, synthetic faces")
+    add_devices(parser)
     options = parser.parse_args(arguments)
+    options.devices = devices_of(options)
     if options.data is None and not options.smoke:
         parser.error("--data is needed, or --smoke")
 
@@ -246,8 +281,10 @@ def main(arguments=None) -> None:
             for variant in options.variants:
                 run = folder / f"{variant}-{seed}"
                 runs.append(measure(run, variant, named, seed, sets, options))
-                print(f"{run}: probe {runs[-1]['probe']:.3f}, {runs[-1]['tasks']}", flush=True)
+                say(f"{run}: probe {runs[-1]['probe']:.3f}, {runs[-1]['tasks']}")
     results = summary(runs)
+    if not options.devices.chief:
+        return
     # What a smoke run finds is no result.
     out = options.out or (options.runs if options.smoke else HERE)
     (out / "adversary.json").write_text(json.dumps(results, indent=1) + "\n")

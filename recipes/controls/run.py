@@ -8,7 +8,8 @@ Trains on nine folds of CK+ with UTKFace and FairFace beside it and tests on the
 part. Every arm is run on one fold first, then those that are repeated on two more with other seeds.
 Two to three minutes a run on two cores, some 60 runs. Writes `controls.json`, `CONTROLS.md` and
 figures beside this file; goes on where it was killed. `--only transfer` runs one question,
-`--render` none; what `--smoke` writes stands beside its runs.
+`--render` none; what `--smoke` writes stands beside its runs. `--devices` and `--hosts`: see
+`recipes/README.md`; the gradients' cosines are measured on TensorFlow only, so on one host.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from recipes.controls.arms import ARMS, CONTROLS, Control
 from recipes.distill_2md_mtl.answers import hits, interval, tested
 from recipes.distill_2md_mtl.runs import METRICS, Run, run_all, write_whole
 from recipes.distill_2md_mtl.splits import testing_sets
-from recipes.distill_2md_mtl.train import add_options, complete, run_one
+from recipes.distill_2md_mtl.train import add_options, check_rows, complete, run_one
 
 HERE = Path(__file__).parent
 # In whose runs the cosines between the tasks' gradients are measured each epoch.
@@ -225,9 +226,14 @@ def main(arguments=None) -> None:
         options.split, options.seed = run.split, run.seed
         run_one(run.method, options, ARMS)
 
+    def page() -> None:
+        options.devices.once(lambda: write(options) and None)
+
     if not options.render:
-        run_all(wanted(options.only, options.smoke), options.runs, start, lambda: write(options))
-    print(write(options))
+        left = wanted(options.only, options.smoke)
+        check_rows({run.method for run in left}, options, ARMS)
+        run_all(left, options.runs, start, page, options.devices)
+    options.devices.once(lambda: print(write(options)))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from rich.progress import track
 
+from kerasface.training.devices import Devices
+
 METRICS = "metrics.json"
 # Of a run on two cores, until one has been timed.
 SECONDS = 150.0
@@ -83,6 +85,7 @@ def run_all(
     runs: Path,
     start: Callable[[Run], object],
     after: Callable[[], object] = lambda: None,
+    devices: Devices | None = None,
 ) -> None:
     """Starts what is not finished, in that order, and says before what it will take.
 
@@ -91,17 +94,22 @@ def run_all(
         runs: folder of all runs.
         start: trains one; a kill in it loses that run's last epoch at most.
         after: called when the last run of a split and seed is done.
+        devices: that train them; on several hosts all come here, and the first one prints.
     """
-    wanted = list(wanted)
-    times = {run: seconds_of(run.folder(runs)) for run in wanted}
+    wanted, devices = list(wanted), Devices() if devices is None else devices
+    found = devices.once(lambda: [seconds_of(run.folder(runs)) for run in wanted])
+    times = dict(zip(wanted, found, strict=True))
     left = [run for run, seconds in times.items() if seconds is None]
-    print(outlook(times), flush=True)
-    for place, run in enumerate(track(left, "runs", disable=not left)):
+    if devices.chief:
+        print(outlook(times), flush=True)
+    shown = bool(left) and devices.chief
+    for place, run in enumerate(track(left, "runs", disable=not shown)):
         start(run)
         following = left[place + 1 : place + 2]
         if [each[1:] for each in following] != [run[1:]]:
             after()
         if following and place + 1 == RUNS_A_PROCESS:
+            devices.close()
             begin_anew()
 
 

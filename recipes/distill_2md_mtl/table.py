@@ -10,6 +10,7 @@ minutes on two cores, the whole about five hours. A killed table goes on with th
 `--only across` or `--only folds` trains one half; `--render` trains nothing and reads what is
 there. `--paper` has the paper's VGG-16 and 200 epochs (a GPU's work), `--sets paper` its data
 sets, `--smoke` a few steps on synthetic faces; what those write stands beside their runs.
+`--devices` and `--hosts`: see `recipes/README.md`.
 TensorBoard: `tensorboard --logdir runs/2md`.
 """
 
@@ -27,7 +28,7 @@ from recipes.distill_2md_mtl.page import TITLES, render
 from recipes.distill_2md_mtl.results import FOLDS, SEEDS, asked, collect, minutes, probed
 from recipes.distill_2md_mtl.runs import Run, run_all, write_whole
 from recipes.distill_2md_mtl.splits import ACROSS
-from recipes.distill_2md_mtl.train import add_options, complete, run_one
+from recipes.distill_2md_mtl.train import add_options, check_rows, complete, run_one
 
 HERE = Path(__file__).parent
 # Rows whose learning curves are drawn, of the first seed.
@@ -139,9 +140,14 @@ def main(arguments=None) -> None:
         options.asked = None if run.split == ACROSS else (folds,)
         run_one(run.method, options)
 
+    def page() -> None:
+        options.devices.once(lambda: write(options) and None)
+
     if not options.render:
-        run_all(wanted(options.only, options.smoke), options.runs, start, lambda: write(options))
-    print(write(options))
+        left = wanted(options.only, options.smoke)
+        check_rows({run.method for run in left}, options)
+        run_all(left, options.runs, start, page, options.devices)
+    options.devices.once(lambda: print(write(options)))
 
 
 if __name__ == "__main__":

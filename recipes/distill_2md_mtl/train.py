@@ -8,8 +8,8 @@
 contempt) and tests on FER2013. A method with a teacher trains that one first where it is not
 there. About two minutes a run on two cores (45,000 faces), and one to label; a killed run goes on
 with the same command. `recipes.distill_2md_mtl.table` runs them all. `--paper` has the paper's
-VGG-16 and 200 epochs instead, for a GPU; `--sets paper` its data sets. TensorBoard:
-`tensorboard --logdir runs`. Folds can be tested once more by
+VGG-16 and 200 epochs instead, for a GPU; `--sets paper` its data sets; `--devices` and `--hosts`:
+see `recipes/README.md`. TensorBoard: `tensorboard --logdir runs`. Folds can be tested once more by
 `kerasface evaluate runs/2md/fold-*/2md-mtl-s0 --protocol ck48_10fold --data DATA`.
 """
 
@@ -19,7 +19,7 @@ import argparse
 import gc
 import json
 from dataclasses import asdict
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 
 import keras
@@ -28,27 +28,27 @@ import numpy as np
 from kerasface.data.augment import Augmentation
 from kerasface.data.mixing import mix
 from kerasface.data.prepared import PreparedSet
-from kerasface.data.pseudo_labels import read_labels, with_pseudo_labels
-from kerasface.inference.labeller import Labeller
-from kerasface.inference.labelling import label_images
 from kerasface.models import FaceModel
 from kerasface.tasks import Domain, Task
 from kerasface.training.balancing import BalancedModel
+from kerasface.training.devices import Devices, add_devices, devices_of
 from kerasface.training.domain_probe import DomainProbe
-from kerasface.training.fused_normalization import FusedBatchNormalization
+from kerasface.training.epoch_fitting import fit_epochs
+from kerasface.training.fused_normalization import training_normalization
+from kerasface.training.known_data import check_data, check_labels
 from kerasface.training.run_state import RunState
 from kerasface.training.strength_schedule import StrengthSchedule
 from kerasface.training.task_affinity import TaskAffinity
 from kerasface.training.tensorboard import TensorBoardReport
-from kerasface.training.trained_run import load_trained
 from kerasface.training.validation import ValidationRound
 from recipes.distill_2md_mtl.answers import answer
-from recipes.distill_2md_mtl.label_noise import spoilt, with_mistakes
+from recipes.distill_2md_mtl.label_noise import spoilt
 from recipes.distill_2md_mtl.methods import METHODS, Method
 from recipes.distill_2md_mtl.rates import RATE, optimizer, rate_callbacks
 from recipes.distill_2md_mtl.runs import METRICS, Run, Stopwatch, method_of, sibling, write_whole
 from recipes.distill_2md_mtl.sets import DOMAINS, load_set, smoke_set
 from recipes.distill_2md_mtl.splits import ACROSS, SPLITS, stated, testing_sets, training_sets
+from recipes.distill_2md_mtl.teacher_labels import pseudo_labelled
 
 # An epoch is so many batches. The paper does not say what its epoch is over three sets.
 EPOCHS, STEPS_PER_EPOCH = 10, 35
@@ -58,10 +58,9 @@ AUGMENTATION = Augmentation(
 )
 SHARED = 256
 STRENGTH = 0.3
-# Pictures of each set that a teacher labels, and how it looks at them. A student sees 11,200 rows
-# of each, so these more than twice.
+# Pictures of each set that a teacher labels. A student sees 11,200 rows of each, so these more than
+# twice.
 LABELLED = 4000
-TRANSFORMS = ("plain", "flip", "scale=1.08", "flip+crop=0:0:0.92:0.92")
 # On which the gradients' cosines are measured, where they are asked for.
 COSINE_BATCHES = 2
 # Rounds of validation in a run, for its learning curves, and most rows of a set in them.
@@ -78,46 +77,15 @@ AVERAGES = 0.9
 INPUT = {"height": 48, "width": 48, "channels": 3}
 
 
-def build(spec: dict) -> FaceModel:
+def build(spec: dict, devices: Devices | None = None) -> FaceModel:
     """The network in its training form."""
-    normalization = partial(FusedBatchNormalization, momentum=AVERAGES)
+    normalization = training_normalization(devices, momentum=AVERAGES)
     return FaceModel.from_spec(spec, normalization=normalization)
-
-
-def pseudo_labelled(
-    sets: dict[str, PreparedSet],
-    teacher_run: Path,
-    tasks: list[Task],
-    few: int,
-    method: Method,
-) -> dict[str, PreparedSet]:
-    """The sets with the teacher's labels where they have none; each picture seen several ways.
-
-    The first student of a teacher has them made, the others read them. Of a set without a label
-    of the tasks only the pictures that were labelled are left.
-    """
-    names, teacher = [task.name for task in tasks], None
-    taught = {}
-    for name, prepared in sets.items():
-        if all(prepared.labelled(task) == len(prepared) for task in names):
-            taught[name] = prepared
-            continue
-        teacher = teacher or load_trained(teacher_run)
-        rows = np.random.default_rng(0).permutation(len(prepared))[:few]
-        part = prepared.take(np.sort(rows))
-        labeller = Labeller(teacher, tasks=names, transforms=TRANSFORMS, name=teacher_run.name)
-        folder = teacher_run / "labels" / "-".join([prepared.domain, *names])
-        label_images(labeller, part, folder)
-        labels = with_mistakes(read_labels(folder), method, len(TRANSFORMS))
-        own = any(prepared.labelled(task) for task in names)
-        whole = prepared if own else part
-        taught[name] = with_pseudo_labels(whole, labels, tasks, method.threshold)
-    return taught
 
 
 def train(method: Method, run: Path, options) -> None:
     """Trains and tests one run, or what is left of it."""
-    stopwatch = Stopwatch()
+    stopwatch, devices = Stopwatch(), options.devices
     keras.utils.set_random_seed(options.seed)
     keras.mixed_precision.set_global_policy("mixed_bfloat16")
     sets = training_sets(options.load, options.split, options.domains)
@@ -125,7 +93,7 @@ def train(method: Method, run: Path, options) -> None:
     tasks = [options.domains.tasks[name] for name in method.tasks]
     if method.teacher:
         teacher = sibling(run, method.teacher)
-        sets = pseudo_labelled(sets, teacher, tasks, options.labelled, method)
+        sets = pseudo_labelled(sets, teacher, tasks, options.labelled, method, devices)
     sets = {name: sets[name] for name in method.sets}
     sets = spoilt(sets, tasks, method)
     if method.adversary:
@@ -151,57 +119,78 @@ def train(method: Method, run: Path, options) -> None:
             "shared": SHARED,
         },
     }
-    network = build(config["spec"])
-    model = BalancedModel(network, config["balancing"]) if several else network
-    by_rate = rate_callbacks(method.rate, options.rate, steps)
-    callbacks = list(by_rate.values())
-    if method.adversary:
-        callbacks.append(StrengthSchedule(network.heads.head("domain"), steps, "dann"))
-    model.compile(optimizer(method.rate, options.rate, steps))
-
-    state = RunState(run, config, keep={**by_rate, "stopwatch": stopwatch})
-    first = state.restore(model)
     tests = testing_sets(options.load, options.split, options.domains, options.asked)
-    if first < options.epochs:
+    with devices.scope():
+        network = build(config["spec"], devices)
+        model = BalancedModel(network, config["balancing"]) if several else network
+        model.compile(optimizer(method.rate, options.rate, steps))
+        keep = {**rate_callbacks(method.rate, options.rate, steps), "stopwatch": stopwatch}
+        state = RunState(run, config, keep=keep, writes=devices.chief)
+        first = state.restore(model)
+        if first < options.epochs:
+            _fit(method, run, model, state, first, sets, tests, options)
 
-        def batches(first_step):
-            return mix(
-                sets,
-                method.per_batch,
-                tasks,
-                seed=options.seed,
-                augmentation=AUGMENTATION,
-                first_step=first_step,
-            )
+    def finish() -> None:
+        with devices.alone(network) as asked:
+            results = answer(asked, tests, options.split, run)
+        write_whole(run / METRICS, {"wall_seconds": stopwatch.seconds, "results": results})
 
-        if method_of(run) in options.cosines:
-            callbacks.append(TaskAffinity(batches(0).take(COSINE_BATCHES)))
-        shown = _shown(tests, tasks, options.domains.across)
-        every = max(options.epochs // ROUNDS, 1)
-        if several:
-            # Of rows that train: FairFace has no others here, and CK+ none across domains.
-            seen = {each.domain: each for each in sets.values()}
-            callbacks.append(DomainProbe(seen, network, every=every, rows=PROBED))
-        checks = [ValidationRound(shown, every=every)] if shown else []
-        report = TensorBoardReport(
-            run / "events",
-            *checks,
-            tasks=tasks,
-            config=config,
-            batch_size=sum(method.per_batch.values()),
-            epochs=options.epochs,
-            hparams=False,  # the table has a row for it
+    devices.once(finish)
+
+
+def _fit(method: Method, run: Path, model, state: RunState, first: int, sets, tests, options):
+    """The epochs that are left."""
+    devices, network, tasks = options.devices, model.network(), model.network().tasks
+    check_data(run, {"train": sets}, tasks, writes=devices.chief)
+    every = max(options.epochs // ROUNDS, 1)
+    shown = _shown(tests, tasks, options.domains.across)
+    check_labels(shown, tasks)
+
+    def batches(first_step):
+        return mix(
+            sets,
+            method.per_batch,
+            tasks,
+            seed=options.seed,
+            augmentation=AUGMENTATION,
+            first_step=first_step,
         )
-        model.fit(
-            batches(first * options.steps_per_epoch),
-            initial_epoch=first,
-            epochs=options.epochs,
-            steps_per_epoch=options.steps_per_epoch,
-            callbacks=[*callbacks, *checks, state, report],
-            verbose=0,
-        )
-    results = answer(network, tests, options.split, run)
-    write_whole(run / METRICS, {"wall_seconds": stopwatch.seconds, "results": results})
+
+    callbacks = [each for each in state.keep.values() if isinstance(each, keras.callbacks.Callback)]
+    if method.adversary:
+        steps = options.epochs * options.steps_per_epoch
+        callbacks.append(StrengthSchedule(network.heads.head("domain"), steps, "dann"))
+    reports = []
+    # On another backend than TensorFlow nothing measures them.
+    if method_of(run) in options.cosines and keras.backend.backend() == "tensorflow":
+        reports.append(TaskAffinity(batches(0).take(COSINE_BATCHES)))
+    if sum(task.kind != "domain" for task in tasks) > 1:
+        # Of rows that train: FairFace has no others here, and CK+ none across domains.
+        seen = {each.domain: each for each in sets.values()}
+        reports.append(DomainProbe(seen, network, every=every, rows=PROBED, devices=devices))
+    checks = [ValidationRound(shown, every=every, devices=devices)] if shown else []
+    rows = sum(method.per_batch.values())
+    report = TensorBoardReport(
+        run / "events",
+        *checks,
+        tasks=tasks,
+        config=state.config,
+        batch_size=rows,
+        epochs=options.epochs,
+        hparams=False,  # the table has a row for it
+    )
+    fit_epochs(
+        model,
+        batches,
+        rows,
+        run,
+        first=first,
+        epochs=options.epochs,
+        steps_per_epoch=options.steps_per_epoch,
+        devices=devices,
+        callbacks=callbacks,
+        reports=[*reports, *checks, state, report],
+    )
 
 
 def _shown(tests: dict[str, PreparedSet], tasks: list[Task], across: str) -> dict:
@@ -225,7 +214,7 @@ def _some(rows: int) -> np.ndarray:
 def run_one(name: str, options, methods: dict[str, Method] = METHODS) -> Path:
     """Trains a method, its teacher before it; what is finished is left alone."""
     run = Run(name, options.split, options.seed).folder(options.runs)
-    if (run / METRICS).exists():
+    if options.devices.once((run / METRICS).exists):
         return run
     method = methods[name]
     if method.teacher:
@@ -247,11 +236,23 @@ def add_options(parser: argparse.ArgumentParser, runs: Path = Path("runs/2md")) 
     parser.add_argument("--rate", type=float, default=RATE, help="highest learning rate")
     parser.add_argument("--paper", action="store_true", help="VGG-16 and 200 epochs")
     parser.add_argument("--smoke", action="store_true", help="a few tiny steps, synthetic faces")
+    add_devices(parser)
     parser.set_defaults(default_runs=runs)
+
+
+def check_rows(names, options, methods: dict[str, Method] = METHODS) -> None:
+    """Sees that the batches of methods and their teachers can be dealt to the devices.
+
+    Raises:
+        ValueError: they cannot.
+    """
+    names = {*names, *(methods[name].teacher for name in names)} - {None}
+    options.devices.check_rows(*{sum(methods[name].per_batch.values()) for name in names})
 
 
 def complete(options):
     """The options with what follows from them."""
+    options.devices = devices_of(options)
     options.trunk, options.epochs, options.cosines, options.asked = TRUNK, EPOCHS, (), None
     options.steps_per_epoch, options.labelled = STEPS_PER_EPOCH, LABELLED
     options.domains, other = DOMAINS[options.sets], options.sets != "here"
@@ -278,7 +279,10 @@ def main(arguments=None) -> None:
     parser.add_argument("--seed", type=int, default=0)
     add_options(parser)
     options = complete(parser.parse_args(arguments))
+    check_rows([options.method], options)
     run = run_one(options.method, options)
+    if not options.devices.chief:
+        return
     for name, result in json.loads((run / METRICS).read_text())["results"].items():
         head = result["headline"]
         print(f"{name}: {head['value']:.4f} ({head['low']:.4f} to {head['high']:.4f})")

@@ -27,7 +27,7 @@ from kerasface.data.augment import Augmentation
 from kerasface.data.mixing import mix
 from kerasface.training.devices import add_devices, devices_of
 from kerasface.training.distiller import Distiller
-from kerasface.training.finite_loss import FiniteLoss
+from kerasface.training.epoch_fitting import fit_epochs
 from kerasface.training.known_data import check_data
 from kerasface.training.run_state import RunState
 from kerasface.training.tensorboard import TensorBoardReport
@@ -94,7 +94,7 @@ def main(arguments=None) -> None:
         )
 
     with devices.scope():
-        model = network = build(before["spec"])
+        model = network = build(before["spec"], devices)
         network.set_weights(weights)
         if distil:
             model = Distiller(network, hard=HARD, soft=SOFT, temperature=TEMPERATURE)
@@ -106,19 +106,17 @@ def main(arguments=None) -> None:
         report = TensorBoardReport(
             run / "events", checks, config=config, batch_size=rows, epochs=options.epochs
         )
-        guard = FiniteLoss(
-            run / "faults",
-            lambda step: next(iter(batches(step))),
-            epoch_steps,
-            writes=devices.chief,
-        )
-        model.fit(
-            devices.share(batches(first * epoch_steps), rows),
-            initial_epoch=first,
+        fit_epochs(
+            model,
+            batches,
+            rows,
+            run,
+            first=first,
             epochs=options.epochs,
             steps_per_epoch=epoch_steps,
-            callbacks=[guard, *devices.callbacks([checks, state, report])],
-            verbose=2 if devices.chief else 0,
+            devices=devices,
+            reports=[checks, state, report],
+            verbose=2,
         )
 
 

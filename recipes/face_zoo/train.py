@@ -30,10 +30,10 @@ from kerasface.data.augment import Augmentation
 from kerasface.data.mixing import mix
 from kerasface.data.prepared import PreparedSet
 from kerasface.models import FaceModel
-from kerasface.training.devices import add_devices, devices_of
+from kerasface.training.devices import Devices, add_devices, devices_of
 from kerasface.training.distiller import Distiller
-from kerasface.training.finite_loss import FiniteLoss
-from kerasface.training.fused_normalization import FusedBatchNormalization
+from kerasface.training.epoch_fitting import fit_epochs
+from kerasface.training.fused_normalization import training_normalization
 from kerasface.training.known_data import check_data
 from kerasface.training.muon import Muon
 from kerasface.training.run_state import RunState
@@ -88,13 +88,12 @@ def optimizer(peak: float, steps: int, decay: float) -> keras.optimizers.Optimiz
     return muon
 
 
-def build(spec: dict) -> FaceModel:
+def build(spec: dict, devices: Devices | None = None) -> FaceModel:
     """The network in its training form: any picture size, fused normalisation, dropout."""
-    fused = keras.backend.backend() == "tensorflow"
     return FaceModel.from_spec(
         spec,
         input_shape=(None, None, 3),
-        normalization=FusedBatchNormalization if fused else keras.layers.BatchNormalization,
+        normalization=training_normalization(devices),
         dropout=0.2,
     )
 
@@ -176,6 +175,8 @@ def main(arguments=None) -> None:
     distil = options.teacher != "none"
     if distil:
         config["distillation"] = [HARD, SOFT, TEMPERATURE]
+    rows = sum(PER_BATCH.values())
+    devices.check_rows(rows)
     state = RunState(run, config, writes=devices.chief)
 
     load = smoke_sets if options.smoke else partial(load_sets, options.prepared)
@@ -183,7 +184,6 @@ def main(arguments=None) -> None:
     check_data(run, {"train": train, "validation": validation}, TASKS, writes=devices.chief)
     if distil:
         train = teach(Path(options.teacher), train)
-    rows = sum(PER_BATCH.values())
 
     def batches(first_step: int, size: int):
         return mix(
@@ -197,7 +197,7 @@ def main(arguments=None) -> None:
         )
 
     with devices.scope():
-        model = student = build(spec)
+        model = student = build(spec, devices)
         if distil:
             model = Distiller(student, hard=HARD, soft=SOFT, temperature=TEMPERATURE)
         model.compile(optimizer(options.rate, steps, options.decay))
@@ -209,21 +209,17 @@ def main(arguments=None) -> None:
         first = state.restore(model)
         turn = round(epochs * SMALL_SHARE)
         for start, end, size in ((0, turn, SMALL), (turn, epochs, INPUT["height"])):
-            if first >= end:
-                continue
-            start = max(start, first)
-
-            def batch_at(step: int, size: int = size):
-                return next(iter(batches(step, size)))
-
-            guard = FiniteLoss(run / "faults", batch_at, epoch_steps, writes=devices.chief)
-            model.fit(
-                devices.share(batches(start * epoch_steps, size), rows),
-                initial_epoch=start,
+            fit_epochs(
+                model,
+                partial(batches, size=size),
+                rows,
+                run,
+                first=max(start, first),
                 epochs=end,
                 steps_per_epoch=epoch_steps,
-                callbacks=[guard, *devices.callbacks([checks, state, report])],
-                verbose=2 if devices.chief else 0,
+                devices=devices,
+                reports=[checks, state, report],
+                verbose=2,
             )
 
 

@@ -6,11 +6,12 @@
 
 Trains four networks on MTFL's pictures from the web and on Helen and AFW: a teacher on the labels,
 the student on the labels and on what the teacher says of every picture as it is shown (so of 68
-points on MTFL's too) and of as many faces again that have no points (`recipes.face_zoo.sets`),
-the same student taught on the labelled pictures only, and on labels alone. `lfw_5590` is left out,
-so that faces of LFW may be aligned by it. About an hour on two cores; goes on where it was killed.
-Then measures them on MTFL's `testing.txt` and Helen's testset and writes `aligner.json`. Expected:
-a mean error on MTFL below 7 % of the distance of the eyes, and less with the teacher than without.
+points on MTFL's too) and of as many faces again that have no points (`recipes.face_zoo.sets`), the
+same student taught on the labelled pictures only, and on labels alone. `lfw_5590` is left out, so
+that faces of LFW may be aligned by it. About an hour on two cores; goes on where it was killed;
+`--devices` and `--hosts`: see `recipes/README.md`. Then measures them on MTFL's `testing.txt` and
+Helen's testset and writes `aligner.json`. Expected: a mean error on MTFL below 7 % of the distance
+of the eyes, and less with the teacher than without.
 
 Differs from Wang et al. (2017), section 4.2.1: the errors are absolute and not squared, the
 teacher's points are the target and not its hidden layer (that comparison is `alignment.py`).
@@ -26,13 +27,14 @@ import keras
 from kerasface.data import Augmentation, mix
 from kerasface.models import FaceModel
 from kerasface.training import (
-    FusedBatchNormalization,
     SoftTargets,
     Stage,
     distil,
     load_trained,
     pretrain,
+    training_normalization,
 )
+from kerasface.training.devices import add_devices, devices_of
 from kerasface.training.progress import Progress
 from kerasface.zoo.schema import dump_json
 from recipes.face_zoo.train import optimizer
@@ -111,19 +113,25 @@ def train(arm: str, sets: dict, options) -> None:
         options.epochs,
         options.steps,
         settings={"arm": arm, "per_batch": per_batch, "rate": RATE, "seed": options.seed},
-        callbacks=[Progress(options.epochs)],
+        reports=[Progress(options.epochs)],
+        sets={name: sets[name] for name in per_batch},
+        rows=sum(per_batch.values()),
+        devices=options.devices,
     )
     if stage.is_finished:
         return
     print(f"aligner, {arm}", flush=True)
-    network = FaceModel.from_spec(
-        spec_of(ARMS[arm], options.smoke), normalization=FusedBatchNormalization
-    )
-    if arm in TAUGHT:
-        teacher = load_trained(options.runs / "aligner-teacher")
-        distil(network, teacher, [SoftTargets(weight=SOFT)], stage)
-    else:
+    with options.devices.scope():
+        network = FaceModel.from_spec(
+            spec_of(ARMS[arm], options.smoke),
+            normalization=training_normalization(options.devices),
+        )
+        # Asked in each step, so where the student trains.
+        teacher = load_trained(options.runs / "aligner-teacher") if arm in TAUGHT else None
+    if teacher is None:
         pretrain(network, stage)
+    else:
+        distil(network, teacher, [SoftTargets(weight=SOFT)], stage)
 
 
 def measure(options, load) -> dict:
@@ -191,7 +199,9 @@ def main(arguments=None) -> dict:
     parser.add_argument("--arms", nargs="*", choices=ARMS, default=list(ARMS))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--smoke", action="store_true", help="a few tiny steps, synthetic faces")
+    add_devices(parser)
     options = parser.parse_args(arguments)
+    options.devices = devices_of(options)
     if options.smoke:
         options.epochs, options.steps = 1, 1
 
@@ -203,9 +213,10 @@ def main(arguments=None) -> dict:
     for arm in options.arms:
         train(arm, sets, options)
     keras.mixed_precision.set_global_policy("float32")
-    results = measure(options, load)
-    (options.runs / "aligner.json").write_bytes(dump_json(results))
-    print(render(results))
+    results = options.devices.once(lambda: measure(options, load))
+    if options.devices.chief:
+        (options.runs / "aligner.json").write_bytes(dump_json(results))
+        print(render(results))
     return results
 
 

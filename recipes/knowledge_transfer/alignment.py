@@ -10,7 +10,8 @@ student from "Pretrain", trained on labels of people alone, or from "Distill", f
 then distilled. Then equation 5 with neither target, with the teacher's hidden layer (equation 7),
 or with soft predictions. The soft target is what the teacher of classification says of these
 faces, the hidden one that of the teacher of points. Writes `alignment.json`; what is trained is
-skipped. About 30 minutes on two cores. Expected: "Distill" with the hidden layer is best.
+skipped. `--devices` and `--hosts` as of `classification`. About 30 minutes on two cores. Expected:
+"Distill" with the hidden layer is best.
 """
 
 from __future__ import annotations
@@ -67,7 +68,16 @@ class Aligners:
             soft=soft,
         )
         return networks.stage(
-            folder, batches, self.epochs, self.steps, networks.ADAPTIVE_RATE, settings, True
+            folder,
+            batches,
+            self.epochs,
+            self.steps,
+            networks.ADAPTIVE_RATE,
+            settings,
+            True,
+            sets={"faces": prepared},
+            rows=self.rows,
+            devices=self.options.devices,
         )
 
     def loss(self, tasks) -> dict:
@@ -82,14 +92,18 @@ class Aligners:
         begin = self.runs / "classify-teacher"
         if not stage.is_finished:
             divisor = self.options.divisor
-            network = networks.started(divisor, tasks, 0, begin, self.small)
+            network = networks.started(divisor, tasks, 0, begin, self.options)
             pretrain(network, stage, loss=self.loss(tasks))
         kept = self.runs / f"align-{self.points}-taught.npz"
-        if not kept.exists():
-            taught = cache_teacher_flips(networks.trained(begin), self.train, tasks=["person"])
-            teacher = networks.trained(self.teacher_run)
-            layers = [networks.LAYER]
-            cache_teacher_flips(teacher, taught, layers=layers, tasks=[]).save(kept)
+
+        def ask() -> None:
+            if not kept.exists():
+                taught = cache_teacher_flips(networks.trained(begin), self.train, tasks=["person"])
+                teacher = networks.trained(self.teacher_run)
+                layers = [networks.LAYER]
+                cache_teacher_flips(teacher, taught, layers=layers, tasks=[]).save(kept)
+
+        self.options.devices.once(ask)
         self.taught = PreparedSet.load(kept)
 
     def student(self, start: str, target: str) -> Path:
@@ -102,7 +116,7 @@ class Aligners:
         if stage.is_finished:
             return folder
         begin = folder_of(self.runs, 8, INITIALISATIONS[start], 0)
-        network = networks.started(8, tasks, 0, begin, self.small)
+        network = networks.started(8, tasks, 0, begin, self.options)
         loss = self.loss(tasks)
         if target == "none":
             pretrain(network, stage, loss=loss)
@@ -118,7 +132,11 @@ class Aligners:
 
     def measured(self, run: Path) -> dict:
         """Errors over the test part."""
-        return measures.point_result(networks.trained(run), self.test, self.task.name)
+
+        def ask() -> dict:
+            return measures.point_result(networks.trained(run), self.test, self.task.name)
+
+        return self.options.devices.once(ask)
 
 
 def main(arguments=None) -> dict:
@@ -137,7 +155,8 @@ def main(arguments=None) -> dict:
             results[points]["students"][f"{start}-{target}"] = found
             error = 100 * found["nrmse"]["value"]
             networks.say(f"{points}, {start}, {target}: NRMSE {error:.2f} %")
-            file.write_bytes(dump_json(results))
+            if options.devices.chief:
+                file.write_bytes(dump_json(results))
     return results
 
 

@@ -10,8 +10,9 @@ FitNets' hint, and fully initialised (labels first, then labels and soft predict
 /8 with three seeds. One /8 from scratch is also trained as long as both steps of the full
 initialisation together, a control that the paper lacks. `t` is chosen first, on 100 other people
 by their nearest neighbours. The teacher's answers are kept for each picture and its mirror image;
-one run asks it online instead. Writes `classification.json`; what is trained is skipped. About two
-hours on two cores. Expected: the paper's order, at a lower level (12 pictures a person, not 50).
+one run asks it online instead. Writes `classification.json`; what is trained is skipped.
+`--devices` and `--hosts`: see `recipes/README.md`. About two hours on two cores. Expected: the
+paper's order, at a lower level (12 pictures a person, not 50).
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from kerasface.data import mix
 from kerasface.data.prepared import PreparedSet
 from kerasface.evaluation import nearest_neighbour_hits
 from kerasface.training import cache_teacher_flips, distil, pretrain, regress_hint
+from kerasface.training.devices import add_devices, devices_of
 from kerasface.zoo.schema import dump_json
 from recipes.knowledge_transfer import faces, measures, networks
 
@@ -83,6 +85,7 @@ class Students:
         rows = 8 if self.small else networks.ROWS
         self.rows, self.steps = rows, 1 if self.small else max(len(data.train) // rows, 1)
         self.teacher_run = self.runs / "classify-teacher"
+        self.shared = {"rows": rows, "devices": options.devices}
         self.taught: PreparedSet | None = None
 
     def epochs(self, number: int) -> int:
@@ -111,13 +114,19 @@ class Students:
             self.steps,
             networks.SCRATCH_RATE,
             {"seed": 100},
+            sets={"celeba": self.data.train},
+            **self.shared,
         )
         if not stage.is_finished:
-            pretrain(networks.make(divisor, (self.data.task,), 100, self.small), stage)
+            pretrain(networks.make(divisor, (self.data.task,), 100, self.options), stage)
         kept = self.runs / "classify-taught.npz"
-        if not kept.exists():
-            teacher = networks.trained(self.teacher_run)
-            cache_teacher_flips(teacher, self.data.train, layers=[networks.LAYER]).save(kept)
+
+        def ask() -> None:
+            if not kept.exists():
+                teacher = networks.trained(self.teacher_run)
+                cache_teacher_flips(teacher, self.data.train, layers=[networks.LAYER]).save(kept)
+
+        self.options.devices.once(ask)
         self.taught = PreparedSet.load(kept)
 
     def train(
@@ -145,18 +154,25 @@ class Students:
             self.steps,
             rate,
             {"kind": kind, "seed": seed},
+            sets={"celeba": self.data.train},
+            **self.shared,
         )
         if stage.is_finished:
             return folder
         tasks = (self.data.task,)
-        teacher = networks.trained(self.teacher_run) if online else None
-        network = networks.started(divisor, tasks, seed, begin, self.small)
+        teacher = self._teacher() if online else None
+        network = networks.started(divisor, tasks, seed, begin, self.options)
         if kind == "labels":
             pretrain(network, stage)
         else:
             hard = 0.0 if kind == "softonly" else 1.0
             distil(network, teacher, self._terms(kind, temperature), stage, hard=hard)
         return folder
+
+    def _teacher(self):
+        """To be asked in each step, so where the student trains."""
+        with self.options.devices.scope():
+            return networks.trained(self.teacher_run)
 
     def _terms(self, kind: str, temperature: float) -> list:
         if kind == "hidden":
@@ -174,11 +190,13 @@ class Students:
             self.steps,
             networks.INITIALISED_RATE,
             {"seed": seed},
+            sets={"celeba": self.data.train},
+            **self.shared,
         )
         if not stage.is_finished:
-            teacher = networks.trained(self.teacher_run)
+            teacher = self._teacher()
             target = networks.hint_target(teacher)
-            network = networks.make(divisor, (self.data.task,), seed, self.small)
+            network = networks.make(divisor, (self.data.task,), seed, self.options)
             regress_hint(network, teacher, target, stage)
         return folder
 
@@ -188,11 +206,14 @@ class Students:
         for temperature in TEMPERATURES:
             name = f"choice-t{temperature:g}"
             run = self.train(8, "soft", 0, temperature, CHOICE_EPOCHS, name)
-            vectors = measures.vectors_of(networks.trained(run), others.images)
-            scores[f"{temperature:g}"] = float(
-                nearest_neighbour_hits(vectors, others.subjects).mean()
-            )
+            scores[f"{temperature:g}"] = self.options.devices.once(partial(near, run, others))
         return float(max(scores, key=scores.get)), scores
+
+
+def near(run: Path, faces: PreparedSet) -> float:
+    """Share of the faces whose nearest neighbour shows the same person."""
+    vectors = measures.vectors_of(networks.trained(run), faces.images)
+    return float(nearest_neighbour_hits(vectors, faces.subjects).mean())
 
 
 def measured(run: Path, data: Classes, lfw: PreparedSet, pairs) -> dict:
@@ -229,7 +250,9 @@ def options_of(arguments, about: str):
     parser.add_argument("--data", type=Path, help="folder of the unpacked sets, for LFW's pairs")
     parser.add_argument("--divisor", type=int, default=networks.TEACHER_DIVISOR, help="teacher's")
     parser.add_argument("--smoke", action="store_true", help="a few tiny steps, synthetic faces")
+    add_devices(parser)
     options = parser.parse_args(arguments)
+    options.devices = devices_of(options)
     if options.data is None and not options.smoke:
         parser.error("LFW's pairs are in the folder of the sets: --data DATA")
     options.load = faces.smoke if options.smoke else partial(faces.load, options.prepared)
@@ -241,6 +264,7 @@ def main(arguments=None) -> dict:
     options = options_of(arguments, __doc__.splitlines()[0])
     data = classes(options.load("celeba-seen"), options.smoke)
     lfw, file = options.load("lfw"), options.runs / "classification.json"
+    ask = options.devices.once
     students = Students(options, data)
     students.teach()
     # A toy takes the first.
@@ -254,16 +278,18 @@ def main(arguments=None) -> dict:
         "train": len(data.train),
         "test": len(data.test),
         "divisor": options.divisor,
-        "teacher": measured(students.teacher_run, data, lfw, options.pairs),
+        "teacher": ask(lambda: measured(students.teacher_run, data, lfw, options.pairs)),
         "students": {},
     }
     for divisor, kind, seed in [(8, "ours", 0)] if options.smoke else wanted():
         run = students.train(divisor, kind, seed, temperature)
         key = f"{divisor}-{kind}-s{seed}"
-        results["students"][key] = found = measured(run, data, lfw, options.pairs)
+        found = ask(partial(measured, run, data, lfw, options.pairs))
+        results["students"][key] = found
         networks.say(f"{key}: top-1 {100 * found['top1']['value']:.1f} %")
         # After each, so that a look at what is there needs no end.
-        file.write_bytes(dump_json(results))
+        if options.devices.chief:
+            file.write_bytes(dump_json(results))
     return results
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import keras
@@ -14,13 +14,14 @@ from kerasface.data.prepared import PreparedSet
 from kerasface.models import FaceModel
 from kerasface.tasks import Task
 from kerasface.training import (
-    FusedBatchNormalization,
+    Devices,
     HiddenTarget,
     LogitTargets,
     SoftTargets,
     Stage,
     initialise,
     load_trained,
+    training_normalization,
 )
 from kerasface.training.progress import say
 
@@ -58,14 +59,16 @@ def spec_of(divisor: int, tasks: Sequence[Task], small: bool = False) -> dict:
     return {"trunk": trunk, "tasks": [task.get_config() for task in tasks], "input": INPUT}
 
 
-def make(divisor: int, tasks: Sequence[Task], seed: int, small: bool = False) -> FaceModel:
+def make(divisor: int, tasks: Sequence[Task], seed: int, options) -> FaceModel:
     """A new network in its training form; bfloat16 where channels are many enough to gain by it."""
-    policy = "float32" if divisor >= 8 or small else "mixed_bfloat16"
+    policy = "float32" if divisor >= 8 or options.smoke else "mixed_bfloat16"
     keras.mixed_precision.set_global_policy(policy)
     keras.utils.set_random_seed(seed)
-    return FaceModel.from_spec(
-        spec_of(divisor, tasks, small), normalization=FusedBatchNormalization
-    )
+    normalization = training_normalization(options.devices)
+    with options.devices.scope():
+        return FaceModel.from_spec(
+            spec_of(divisor, tasks, options.smoke), normalization=normalization
+        )
 
 
 def trained(folder: Path) -> FaceModel:
@@ -75,10 +78,10 @@ def trained(folder: Path) -> FaceModel:
 
 
 def started(
-    divisor: int, tasks: Sequence[Task], seed: int, from_run: Path | None, small: bool
+    divisor: int, tasks: Sequence[Task], seed: int, from_run: Path | None, options
 ) -> FaceModel:
     """A new network, with the weights of a run where one is given."""
-    network = make(divisor, tasks, seed, small)
+    network = make(divisor, tasks, seed, options)
     return network if from_run is None else initialise(network, from_run)
 
 
@@ -90,6 +93,11 @@ def stage(
     rate: float,
     settings: dict,
     adaptive: bool = False,
+    together: int = 1,
+    *,
+    sets: Mapping[str, PreparedSet],
+    rows: int,
+    devices: Devices,
 ) -> Stage:
     """A stage with the paper's optimiser: Nesterov momentum, the rate falling to 0 by a cosine.
 
@@ -101,6 +109,7 @@ def stage(
         rate: the highest.
         settings: that a folder is known by.
         adaptive: AdamW instead, where squared errors far below 1 are to be minimised.
+        together, sets, rows, devices: as of `Stage`.
     """
     steps_in_all = epochs * steps
 
@@ -124,8 +133,19 @@ def stage(
         return made
 
     settings = {**settings, "rate": rate, "adaptive": adaptive}
-    made = Stage(folder, batches, optimizer, epochs, steps, settings=settings)
-    if not made.is_finished:
+    made = Stage(
+        folder,
+        batches,
+        optimizer,
+        epochs,
+        steps,
+        settings=settings,
+        sets=sets,
+        rows=rows,
+        devices=devices,
+        together=together,
+    )
+    if not made.is_finished and devices.chief:
         say(f"{folder.name}: {epochs} epochs of {steps} batches")
     return made
 

@@ -9,24 +9,26 @@ its networks: "Pretrain" knows labels of people, "Distill" was distilled after f
 and "Soft", for /8, learnt from the teacher's soft predictions alone. Targets as in `alignment.py`
 (equations 8 and 9), without and with the additional softmax term. The margin is chosen first, on
 100 other people. Tested by the nearest neighbour among CelebA's 255 unseen people and by LFW's own
-pairs. Writes `verification.json`; what is trained is skipped. About 40 minutes on two cores.
+pairs. Writes `verification.json`; what is trained is skipped. `--devices` and `--hosts` as of
+`classification`; on TensorFlow a device has whole people and compares only those it has. About 40
+minutes on two cores.
 Expected: "Distill" is best everywhere, the softmax term helps, the hidden layer never does.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from kerasface.data.identity_batches import identity_batches
 from kerasface.data.prepared import PreparedSet
-from kerasface.evaluation import nearest_neighbour_hits
 from kerasface.tasks import Embedding
 from kerasface.training import cache_teacher_flips, distil, pretrain
 from kerasface.zoo.schema import dump_json
 from recipes.knowledge_transfer import measures, networks
 from recipes.knowledge_transfer.alignment import TARGETS, chosen_temperature
-from recipes.knowledge_transfer.classification import classes, folder_of, options_of
+from recipes.knowledge_transfer.classification import classes, folder_of, near, options_of
 
 INITIALISATIONS = {"pretrain": "labels", "distill": "ours", "soft": "softonly"}
 MARGINS = (0.2, 0.4, 0.8)
@@ -72,7 +74,18 @@ class Verifiers:
 
         epochs, steps = (1, 1) if self.small else (epochs, STEPS)
         settings = {"kind": self.kind, "people": people, "pictures": pictures}
-        return networks.stage(folder, batches, epochs, steps, RATE, settings)
+        return networks.stage(
+            folder,
+            batches,
+            epochs,
+            steps,
+            RATE,
+            settings,
+            together=pictures,
+            sets={"celeba": shown},
+            rows=people * pictures,
+            devices=self.options.devices,
+        )
 
     def teach(self) -> None:
         """The teacher of verification from that of classification, and what both say."""
@@ -80,14 +93,18 @@ class Verifiers:
         tasks = self.tasks(divisor)
         stage = self.stage(self.teacher_run, tasks, self.people.train, EPOCHS, False)
         if not stage.is_finished:
-            pretrain(networks.started(divisor, tasks, 0, begin, self.small), stage)
+            pretrain(networks.started(divisor, tasks, 0, begin, self.options), stage)
         kept = self.runs / f"verify-{self.kind}-taught.npz"
-        if not kept.exists():
-            train = self.people.train
-            taught = cache_teacher_flips(networks.trained(begin), train, tasks=["person"])
-            teacher = networks.trained(self.teacher_run)
-            layers = [networks.LAYER]
-            cache_teacher_flips(teacher, taught, layers=layers, tasks=[]).save(kept)
+
+        def ask() -> None:
+            if not kept.exists():
+                train = self.people.train
+                taught = cache_teacher_flips(networks.trained(begin), train, tasks=["person"])
+                teacher = networks.trained(self.teacher_run)
+                layers = [networks.LAYER]
+                cache_teacher_flips(teacher, taught, layers=layers, tasks=[]).save(kept)
+
+        self.options.devices.once(ask)
         self.taught = PreparedSet.load(kept)
 
     def student(self, divisor: int, start: str, target: str, epochs=EPOCHS, name="") -> Path:
@@ -100,7 +117,7 @@ class Verifiers:
         if stage.is_finished:
             return folder
         begin = folder_of(self.runs, divisor, INITIALISATIONS[start], 0)
-        network = networks.started(divisor, tasks, 0, begin, self.small)
+        network = networks.started(divisor, tasks, 0, begin, self.options)
         if target == "none":
             pretrain(network, stage)
         else:
@@ -116,8 +133,7 @@ class Verifiers:
         for margin in MARGINS:
             self.margin = margin
             run = self.student(8, "pretrain", "none", CHOICE_EPOCHS, f"-choice-m{margin:g}")
-            vectors = measures.vectors_of(networks.trained(run), others.images)
-            scores[margin] = float(nearest_neighbour_hits(vectors, others.subjects).mean())
+            scores[margin] = self.options.devices.once(partial(near, run, others))
         self.margin = max(scores, key=scores.get)
         return {f"{margin:g}": score for margin, score in scores.items()}
 
@@ -159,16 +175,19 @@ def main(arguments=None) -> dict:
         verifiers = Verifiers(options, people, temperature, softmax)
         verifiers.margin = first.margin
         verifiers.teach()
-        table = {"teacher": verifiers.measured(verifiers.teacher_run), "students": {}}
+        teacher = options.devices.once(partial(verifiers.measured, verifiers.teacher_run))
+        table = {"teacher": teacher, "students": {}}
         results[verifiers.kind] = table
         for divisor, start, target in [(8, "distill", "soft")] if options.smoke else wanted():
-            found = verifiers.measured(verifiers.student(divisor, start, target))
+            run = verifiers.student(divisor, start, target)
+            found = options.devices.once(partial(verifiers.measured, run))
             table["students"][f"{divisor}-{start}-{target}"] = found
             networks.say(
                 f"{verifiers.kind}, /{divisor}, {start}, {target}: top-1 "
                 f"{100 * found['top1']['value']:.1f} %"
             )
-            (options.runs / "verification.json").write_bytes(dump_json(results))
+            if options.devices.chief:
+                (options.runs / "verification.json").write_bytes(dump_json(results))
     return results
 
 

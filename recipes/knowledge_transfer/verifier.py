@@ -7,10 +7,10 @@ Trains on the 1,678 people of CelebA that are seen (20,813 pictures), and on not
 teacher, the student from its embedding and its soft predictions, the same student on labels alone,
 and that again on 25 and 50 % of the people. All by softmax over the cosines to people's directions
 with a margin, on faces that were aligned by points. `--arms teacher` trains one; what is trained is
-skipped, and a killed run goes on. Then measures: LFW's own pairs (`pairs_own_dev.txt`), nearest
-neighbour among CelebA's unseen people, and what LFW and CelebA share by near-duplicates; writes
-`verifier.json`. About two hours on two cores. Expected: 85 % of the pairs or more, the student
-above the same one without its teacher.
+skipped, and a killed run goes on; `--devices` and `--hosts`: see `recipes/README.md`. Then
+measures: LFW's own pairs (`pairs_own_dev.txt`), nearest neighbour among CelebA's unseen people, and
+what LFW and CelebA share by near-duplicates; writes `verifier.json`. About two hours on two cores.
+Expected: 85 % of the pairs or more, the student above the same one without its teacher.
 
 The people are Wang et al. (2017)'s third task; its triplets are in `verification.py`. The margin is
 CosFace's (Wang et al. 2018), the target beside soft predictions the teacher's embedding by cosine.
@@ -28,14 +28,15 @@ from kerasface.data import Augmentation, mix
 from kerasface.models import FaceModel
 from kerasface.tasks import Embedding
 from kerasface.training import (
-    FusedBatchNormalization,
     SoftTargets,
     Stage,
     cache_teacher_flips,
     distil,
     load_trained,
     pretrain,
+    training_normalization,
 )
+from kerasface.training.devices import add_devices, devices_of
 from kerasface.training.progress import Progress
 from kerasface.zoo.schema import dump_json
 from recipes.face_zoo.train import optimizer
@@ -89,7 +90,9 @@ def train(arm: str, seen, options) -> None:
     epochs = options.epochs or EPOCHS[trunk]
     epoch_steps = options.steps or max(len(prepared) // rows, 1)
     keras.utils.set_random_seed(options.seed)
-    network = FaceModel.from_spec(spec, normalization=FusedBatchNormalization, dropout=DROPOUT)
+    normalization = training_normalization(options.devices)
+    with options.devices.scope():
+        network = FaceModel.from_spec(spec, normalization=normalization, dropout=DROPOUT)
     stage = Stage(
         options.runs / f"verifier-{arm}",
         lambda first: mix(
@@ -105,12 +108,15 @@ def train(arm: str, seen, options) -> None:
         epochs,
         epoch_steps,
         settings={"arm": arm, "rows": rows, "rate": RATE, "decay": DECAY, "seed": options.seed},
-        callbacks=[Progress(epochs)],
+        reports=[Progress(epochs)],
+        sets={"celeba": prepared},
+        rows=rows,
+        devices=options.devices,
     )
     if stage.is_finished:
         return
     print(f"verifier, {arm}: {len(prepared)} pictures of {len(people)} people", flush=True)
-    if taught:
+    if taught:  # each host asks the teacher: what it says is not kept in a file
         teacher = load_trained(options.runs / "verifier-teacher")
         prepared = cache_teacher_flips(teacher, prepared)
         terms = [
@@ -185,7 +191,9 @@ def main(arguments=None) -> dict:
     parser.add_argument("--steps", type=int, help="batches of an epoch, default one pass")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--smoke", action="store_true", help="a few tiny steps, synthetic faces")
+    add_devices(parser)
     options = parser.parse_args(arguments)
+    options.devices = devices_of(options)
     if options.smoke:
         options.epochs, options.steps = 1, 1
     elif options.data is None:
@@ -198,9 +206,10 @@ def main(arguments=None) -> dict:
         train(arm, seen, options)
     keras.mixed_precision.set_global_policy("float32")
     pairs = faces.smoke_pairs() if options.smoke else faces.pairs_of(options.data)
-    results = measure(options, load, pairs)
-    (options.runs / "verifier.json").write_bytes(dump_json(results))
-    print(render(results))
+    results = options.devices.once(lambda: measure(options, load, pairs))
+    if options.devices.chief:
+        (options.runs / "verifier.json").write_bytes(dump_json(results))
+        print(render(results))
     return results
 
 

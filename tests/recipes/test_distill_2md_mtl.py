@@ -259,6 +259,7 @@ def test_difference_is_paired():
 
 def options(**more):
     base = dict(paper=False, smoke=False, sets="here", prepared=None, runs=None)
+    base |= dict(devices=1, hosts=1, host=None, coordinator=None)
     return Namespace(**base | {"default_runs": Path("runs/2md")} | more)
 
 

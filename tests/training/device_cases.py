@@ -107,4 +107,6 @@ def dealt(devices):
     own = devices.share(ArrayBatches(lambda step: (rows + step, kept, {})), ROWS)[2]
     data = tf.data.Dataset.from_tensors((rows, kept, {}))
     stream = next(iter(devices.share(data, ROWS)))
-    return [own[0].tolist(), own[1][TEACHER]["age"].tolist(), stream[0].numpy().tolist()]
+    pairs = next(iter(devices.share(data, ROWS, together=2)))
+    found = (own[0], own[1][TEACHER]["age"], stream[0], pairs[0])
+    return [np.asarray(each).tolist() for each in found]

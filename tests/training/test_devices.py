@@ -26,6 +26,9 @@ def test_one_device_is_as_without():
     devices, batches, model = devices_of(parser.parse_args([])), object(), object()
     assert (devices.replicas, devices.host, devices.chief) == (1, 0, True)
     assert devices.share(batches, 15) is batches
+    assert devices.once(lambda: devices) is devices
+    devices.check_rows(15, 1)
+    devices.close()
     assert devices.callbacks((batches, model)) == [batches, model]
     with devices.scope(), devices.alone(model) as asked:
         assert asked is model
@@ -92,7 +95,8 @@ def test_two_replicas_train_as_one_device_and_go_on(replicas):
 @pytest.mark.slow
 def test_each_replica_is_dealt_every_second_row(replicas):
     rows = [*range(0, 16, 2), *range(1, 16, 2)]
-    assert replicas["dealt"] == [[row + 2 for row in rows], rows, rows]
+    pairs = [row + place for row in (*range(0, 16, 4), *range(2, 16, 4)) for place in (0, 1)]
+    assert replicas["dealt"] == [[row + 2 for row in rows], rows, rows, pairs]
 
 
 @pytest.mark.slow
@@ -100,9 +104,11 @@ def test_each_replica_is_dealt_every_second_row(replicas):
     "number, words",
     [
         (0, "rows of a batch are dealt to 2 devices evenly. Received: 15 rows"),
-        (1, "Received: devices=3 of 2"),
-        (2, "KERAS_BACKEND=jax. Received: hosts=2"),
-        (3, "1 or more. Received: devices=0"),
+        (1, "dealt to 2 devices evenly, 4 by 4. Received: 12 rows"),
+        (2, "must know the rows of its batches. Received: rows=None"),
+        (3, "Received: devices=3 of 2"),
+        (4, "KERAS_BACKEND=jax. Received: hosts=2"),
+        (5, "1 or more. Received: devices=0"),
     ],
 )
 def test_what_cannot_be_is_one_line(replicas, number, words):
@@ -123,5 +129,13 @@ def test_two_hosts_train_as_one_device_although_one_was_lost(hosts):
 def test_each_host_has_its_rows(hosts):
     for host, found in enumerate(hosts[1]):
         rows = list(range(8 * host, 8 * host + 8))
-        assert found["dealt"] == [[row + 2 for row in rows], rows, rows]
+        assert found["dealt"] == [[row + 2 for row in rows], rows, rows, rows]
         assert (found["replicas"], found["chief"]) == (2, host == 0)
+
+
+@pytest.mark.slow
+def test_what_is_done_once_is_told_to_all_and_so_is_its_failure(hosts):
+    first, second = (found["told"] for found in hosts[1])
+    assert first[0] == second[0] == {"host": 0}
+    assert first[1:] == ["KeyError", "'no such key'"]
+    assert second[1] == "RuntimeError" and "Received: KeyError: 'no such key'" in second[2]

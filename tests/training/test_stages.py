@@ -1,21 +1,27 @@
 """Stages that resume and begin from one another, a hint, and a teacher kept for both sides."""
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
 
 from kerasface.data import Augmentation, mix, synthetic_set
-from kerasface.data.batches import TEACHER, layer_column
+from kerasface.data.array_batches import ArrayBatches
+from kerasface.data.batches import TEACHER, arrays, layer_column
 from kerasface.models import FaceModel, with_hidden
 from kerasface.tasks import Classification, Landmarks
 from kerasface.training import (
+    ChangedData,
     Distiller,
     FusedBatchNormalization,
     HiddenTarget,
     HintRegression,
+    NonFiniteLoss,
     SoftTargets,
     Stage,
     cache_teacher_flips,
+    check_data,
     distil,
     initialise,
     load_trained,
@@ -118,10 +124,6 @@ def test_a_killed_stage_ends_as_an_unbroken_one(kind, teacher, batches, tmp_path
 
 def test_a_finished_stage_asks_for_no_batch_and_gives_its_weights(batches, tmp_path):
     first = pretrain(network(2), Stage(tmp_path, batches, sgd, 1, 2))
-
-    def none(step):
-        raise AssertionError("asked for batches")
-
     again = pretrain(network(3), Stage(tmp_path, none, sgd, 1, 2))
     assert equal(first.get_weights(), again.get_weights())
     with pytest.raises(ValueError, match="other settings.*different epochs"):
@@ -163,6 +165,39 @@ def test_weights_go_to_other_tasks_and_to_fused_normalisation():
     assert equal(head, target.heads.head("person").get_weights())
     with pytest.raises(ValueError, match="weights are copied between layers of one form"):
         transfer_weights(network(1, width=8), target)
+
+
+def none(step):
+    raise AssertionError("asked for batches")
+
+
+def test_a_stage_looks_at_its_data_before_its_first_step(faces, tmp_path):
+    """A label that is out of range, and other rows than it began with."""
+    labels = {**faces.labels, "gender": faces.labels["gender"] + 2 * (np.arange(24) == 7)}
+    broken = Stage(tmp_path / "a", none, sgd, 1, 1, sets={"faces": replace(faces, labels=labels)})
+    with pytest.raises(ValueError, match=r"row 7 \(.*'gender' cannot have. Received: [23]"):
+        pretrain(network(2), broken)
+    check_data(tmp_path / "b", {"train": {"faces": faces}}, (GENDER,))
+    fewer = Stage(tmp_path / "b", none, sgd, 1, 1, sets={"faces": faces.take(range(20))})
+    with pytest.raises(ChangedData, match="train/faces has 20 rows where there were 24"):
+        pretrain(network(2), fewer)
+
+
+def test_a_loss_that_is_no_number_stops_a_stage_and_its_batch_is_kept(faces, tmp_path):
+    whole = arrays({"faces": faces}, (GENDER,))
+
+    def batch(step):
+        images = whole[0].astype("float32")
+        return np.where(step == 3, np.nan, images), *whole[1:]
+
+    stage = Stage(tmp_path, lambda first: ArrayBatches(batch, first), sgd, 3, 2)
+    with pytest.raises(NonFiniteLoss, match="loss of step 3, batch 1 of epoch 2") as error:
+        pretrain(network(2), stage)
+    file = tmp_path / "faults" / "non-finite-0000003.npz"
+    assert str(file) in str(error.value)
+    with np.load(file) as stored:
+        assert np.isnan(stored["3/images"]).all() and np.isfinite(stored["2/images"]).all()
+    assert load_trained(tmp_path) and not stage.is_finished  # the first epoch is whole
 
 
 def test_a_stage_lasts():

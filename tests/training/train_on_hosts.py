@@ -30,13 +30,23 @@ class Lost(keras.callbacks.Callback):
             os.kill(os.getpid(), signal.SIGKILL)
 
 
+def told(many):
+    """What each host hears of an answer of the first, and of its failure."""
+    try:
+        many.once(lambda: {}["no such key"])
+    except (KeyError, RuntimeError) as error:
+        return [many.once(lambda: {"host": many.host}), type(error).__name__, str(error)]
+
+
 def main(host, port, folder):
     folder = Path(folder)
     many = Devices(1, HOSTS, int(host), f"127.0.0.1:{port}", patience=PATIENCE)
+    heard = told(many)
     resumed = (folder / "run" / "state.json").exists()
     callbacks = [Lost()] if host == "1" and not resumed else []
     first, numbers, logs, _ = run(folder / "run", many, callbacks=callbacks)
-    answer = {"first": first, "replicas": many.replicas, "chief": many.chief, "dealt": dealt(many)}
+    answer = {"first": first, "replicas": many.replicas, "chief": many.chief, "told": heard}
+    answer["dealt"] = dealt(many)
     if many.chief:
         _, expected, expected_logs, moved = run(folder / "one", Devices())
         answer |= {

@@ -5,7 +5,7 @@ import sys
 
 import keras
 
-from kerasface.training import Devices
+from kerasface.training import Devices, Stage
 from tests.training.device_cases import apart, dealt, run
 
 # Which a replica has of its own, see `Devices`.
@@ -34,6 +34,8 @@ def main(folder):
         "dealt": dealt(two),
         "refused": [
             refused(two.share, None, 15),
+            refused(two.share, None, 12, 4),
+            refused(lambda: Stage(folder, None, None, 1, 1, devices=two)),
             refused(Devices, 3),
             refused(Devices, 1, 2),
             refused(Devices, 0),

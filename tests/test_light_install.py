@@ -155,6 +155,10 @@ def test_command_line(python, photo, elsewhere):
     done = run(python, "-m", "kerasface", "zoo", "list", "--json", **elsewhere)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)[0]["name"] == "student"
+    for action in (("list",), ("info", "student")):
+        done = run(python, "-m", "kerasface", "zoo", *action, **elsewhere)
+        assert done.returncode == 0, done.stderr
+        assert "student@1.0.0" in done.stdout and "age" in done.stdout
 
 
 def test_what_is_missing_is_one_line(python, photo, elsewhere):

@@ -24,7 +24,8 @@ def test_python_runs_as_printed(number, monkeypatch, tmp_path, make_face_model, 
     model = PublishedModel.from_spec(make_face_model().get_spec())
     monkeypatch.setattr("kerasface.zoo.load", lambda name, **choices: model, raising=False)
     monkeypatch.chdir(tmp_path)
-    Image.new("RGB", (64, 64)).save("photo.jpg")
+    for name in ("photo.jpg", "face.jpg"):
+        Image.new("RGB", (64, 64)).save(name)
     exec(compile(BLOCKS[number], f"README block {number}", "exec"), {})
 
 

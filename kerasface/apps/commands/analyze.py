@@ -67,8 +67,11 @@ def run(options: argparse.Namespace) -> int:
             if results is not None and options.watch is None and options.results != "-":
                 print(f"stopped; --resume goes on with {options.results}", file=sys.stderr)
             raise
-    if results is not None and options.results != "-":
-        print(f"{options.results}: {good + bad:,} pictures read, {bad:,} with an error")
+    places = [
+        str(place) for place in (options.results, options.json, options.csv, options.out) if place
+    ]
+    if places and "-" not in places:
+        print(f"{', '.join(places)}: {good + bad:,} pictures read, {bad:,} with an error")
     return 2 if bad and not good else 0
 
 

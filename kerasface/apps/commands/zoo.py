@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -70,15 +71,33 @@ def add_publish(commands: Any) -> None:
 
 
 def _console():
-    from rich.console import Console
-
+    """What prints on a terminal or in a pipe; None in a light install, which has no `rich`."""
+    try:
+        from rich.console import Console
+    except ImportError:
+        return None
     # No markup: the text is a manifest's, which may be a stranger's.
     plain = {"highlight": False, "markup": False, "emoji": False}
     console = Console(**plain)
     return console if console.is_terminal else Console(**plain, width=WIDTH)
 
 
-def _table(*columns: str):
+def _print(text: str, **how: Any) -> None:
+    console = _console()
+    if console is None:
+        print(text)
+    else:
+        console.print(text, **how)
+
+
+def _print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    console = _console()
+    if console is None:
+        widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
+        for row in (columns, *rows):
+            cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+            print("  ".join(cells).rstrip())
+        return
     from rich import box
     from rich.table import Table
 
@@ -86,7 +105,9 @@ def _table(*columns: str):
     for column in columns:
         numeric = column in ("parameters", "operations", "MB", "value", "faces")
         table.add_column(column, justify="right" if numeric else "left", overflow="fold")
-    return table
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
 
 
 def _list(options: argparse.Namespace) -> int:
@@ -115,9 +136,8 @@ def _list(options: argparse.Namespace) -> int:
     if not rows:
         print("no entry is published yet")
         return broken
-    table = _table("entry", "parameters", "operations", "MB", "tasks", "where")
-    for row, where in rows:
-        table.add_row(
+    cells = [
+        (
             f"{row.name}@{row.version}",
             millions(row.parameters),
             millions(row.operations),
@@ -125,7 +145,9 @@ def _list(options: argparse.Namespace) -> int:
             ", ".join(row.tasks),
             where,
         )
-    _console().print(table)
+        for row, where in rows
+    ]
+    _print_table(("entry", "parameters", "operations", "MB", "tasks", "where"), cells)
     return broken
 
 
@@ -133,6 +155,7 @@ def _info(options: argparse.Namespace) -> int:
     from kerasface.zoo.card import shown
     from kerasface.zoo.entry import read_manifest
     from kerasface.zoo.locate import locate
+    from kerasface.zoo.manifest import WEIGHTS
     from kerasface.zoo.markdown import millions
 
     # Without files: an entry that is not here yet costs one small download.
@@ -141,15 +164,15 @@ def _info(options: argparse.Namespace) -> int:
     if options.json:
         sys.stdout.write(manifest.to_bytes().decode("utf-8"))
         return 0
-    console = _console()
+    weights = manifest.files[WEIGHTS].bytes / 1e6
     size = sum(file.bytes for file in manifest.files.values()) / 1e6
     contract = manifest.input
-    console.print(manifest.reference, style="bold")
-    console.print(str(folder), soft_wrap=True)
+    _print(manifest.reference, style="bold")
+    _print(str(folder), soft_wrap=True)
     for line in (
         manifest.description,
         f"{millions(manifest.parameters)} parameters, {millions(manifest.operations)} "
-        f"multiply-accumulates a face, {size:.2f} MB",
+        f"multiply-accumulates a face, {weights:.2f} MB of weights, {size:.2f} MB with all files",
         f"input: {contract.height} x {contract.width} {contract.colour}, {contract.crop}",
         f"weights: {manifest.licences.weights}",
         f"code: {manifest.licences.code}",
@@ -157,19 +180,24 @@ def _info(options: argparse.Namespace) -> int:
         f"recipe: {manifest.recipe} at {manifest.commit[:12]}",
         "other runtimes: " + (", ".join(each.name for each in manifest.exports or ()) or "none"),
     ):
-        console.print(line)
-    table = _table("task", "answers", "note")
-    for task in manifest.tasks:
-        answers = ", ".join(task.classes or ()) or task.unit or f"{task.outputs} numbers"
-        table.add_row(task.name, answers, task.note)
-    console.print(table)
-    table = _table("task", "data set", "metric", "value", "95 % interval", "faces")
-    for row in manifest.metrics:
-        value, interval = shown(row)
-        table.add_row(
-            row.task, f"{row.dataset} {row.split}", row.metric, value, interval, f"{row.n:,}"
+        _print(line)
+    answers = [
+        (
+            each.name,
+            ", ".join(each.classes or ()) or each.unit or f"{each.outputs} numbers",
+            each.note,
         )
-    console.print(table)
+        for each in manifest.tasks
+    ]
+    _print_table(("task", "answers", "note"), answers)
+    for protocol in dict.fromkeys(row.protocol for row in manifest.metrics):
+        _print(f"measured on {protocol}:")
+        measured = [
+            (row.task, f"{row.dataset} {row.split}", row.metric, *shown(row), f"{row.n:,}")
+            for row in manifest.metrics
+            if row.protocol == protocol
+        ]
+        _print_table(("task", "data set", "metric", "value", "95 % interval", "faces"), measured)
     return 0
 
 

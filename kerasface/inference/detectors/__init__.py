@@ -12,6 +12,8 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
+from kerasface.inference.detectors.opencv import INSTALL
+
 # By name: module in this folder, class.
 DETECTORS = {
     "mtcnn": ("mtcnn", "MtcnnDetector"),
@@ -65,7 +67,7 @@ def installed_detector() -> str:
             return name
     raise ImportError(
         "finding faces needs the `detect` extra (MTCNN, on TensorFlow) or the `opencv` extra: "
-        "pip install 'kerasface[opencv]'. Pictures that are face crops need detector='none'"
+        f"{INSTALL}. Pictures that are face crops need detector='none'"
     )
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from kerasface.data.template import DETECTOR_BOX
 from kerasface.inference.detection import Face
 from kerasface.inference.detectors import detector_named
-from kerasface.inference.detectors.opencv import opencv
+from kerasface.inference.detectors.opencv import INSTALL, opencv
 from kerasface.inference.detectors.search import search
 
 CASCADE = "haarcascade_frontalface_alt2.xml"
@@ -57,7 +57,7 @@ class HaarDetector:
         if not hasattr(cv2, "CascadeClassifier") or not path.is_file():
             raise ImportError(
                 "the detector 'haar' needs OpenCV 4, whose package holds its cascades: "
-                f"pip install 'kerasface[opencv]'. Received: OpenCV {cv2.__version__}"
+                f"{INSTALL}. Received: OpenCV {cv2.__version__}"
             )
         self._open = lambda: cv2.CascadeClassifier(str(path))
         self._grey = lambda image: cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)

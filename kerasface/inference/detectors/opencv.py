@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+# 5 comes without the cascades.
+INSTALL = (
+    "pip install 'kerasface[opencv]', or where TensorFlow is not wanted: "
+    "pip install 'opencv-python-headless<5'"
+)
+
 
 def opencv() -> Any:
     """The module `cv2`.
@@ -15,7 +21,6 @@ def opencv() -> Any:
         import cv2
     except ImportError as error:
         raise ImportError(
-            "OpenCV finds faces (haar, yunet) and reads videos: pip install 'kerasface[opencv]' "
-            f"({error})"
+            f"OpenCV finds faces (haar, yunet) and reads videos: {INSTALL} ({error})"
         ) from None
     return cv2

@@ -34,6 +34,7 @@ _HOME = {
     "count_unfound": "unfound_faces",
     "pairs_with_unfound": "unfound_faces",
     # what a code keeps of several embeddings
+    "normalized_errors": "reconstruction",
     "normalized_rmse": "reconstruction",
     # key points
     "cumulative_area": "landmark_errors",

@@ -35,6 +35,26 @@ def normalized_rmse(embeddings, reconstructed, sizes: Mapping[str, int], present
         Vielzeuf et al. (2019), table 5, "normalized RMSE"; the paper gives no formula, but says
         that random embeddings of the range of the targets have 1.4.
     """
+    errors = normalized_errors(embeddings, reconstructed, sizes, present)
+    found = {}
+    for source, each in zip(sizes, errors.T, strict=True):
+        known = each[np.isfinite(each)]
+        found[source] = float(np.sqrt(known.mean())) if len(known) else float("nan")
+    return {**found, "average": float(np.mean(list(found.values())))}
+
+
+def normalized_errors(embeddings, reconstructed, sizes: Mapping[str, int], present=None):
+    """Each picture's squared error over the variance, for each source.
+
+    Args: as `normalized_rmse`, which is the root of their mean over the pictures.
+
+    Returns:
+        `(rows, sources)` float64; NaN where a source is missing or does not vary. To compare two
+        ways to a code, give the differences to `mean_with_interval`.
+
+    Raises:
+        ValueError: as `normalized_rmse`.
+    """
     true, found = np.asarray(embeddings, "float64"), np.asarray(reconstructed, "float64")
     total = sum(sizes.values())
     shape = (len(true), len(sizes))
@@ -44,7 +64,7 @@ def normalized_rmse(embeddings, reconstructed, sizes: Mapping[str, int], present
             f"embeddings and reconstructions must be (rows, {total}), present (rows, {len(sizes)})."
             f" Received: shapes {true.shape}, {found.shape} and {present.shape}"
         )
-    errors, start = {}, 0
+    errors, start = np.full(shape, np.nan), 0
     for place, (source, size) in enumerate(sizes.items()):
         rows = present[:, place]
         h, back = (each[rows, start : start + size] for each in (true, found))
@@ -54,8 +74,7 @@ def normalized_rmse(embeddings, reconstructed, sizes: Mapping[str, int], present
                 "a source that is measured has rows, and finite numbers. "
                 f"Received: {rows.sum()} rows of {source!r}"
             )
-        spread = ((h - h.mean(axis=0)) ** 2).sum()
-        error = ((back - h) ** 2).sum()
-        errors[source] = float(np.sqrt(error / spread)) if spread > 0 else float("nan")
-    errors["average"] = float(np.mean(list(errors.values())))
+        spread = ((h - h.mean(axis=0)) ** 2).sum() / len(h)
+        if spread > 0:
+            errors[rows, place] = ((back - h) ** 2).sum(axis=1) / spread
     return errors

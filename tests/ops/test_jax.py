@@ -19,7 +19,9 @@ ROOT = Path(__file__).parents[2]
 def test_jax_backend():
     if importlib.util.find_spec("jax") is None:
         pytest.skip("JAX IS NOT INSTALLED: nothing here was tested on it (pip install .[test])")
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "KERAS_BACKEND": "jax"}
+    # Compiled without optimisation: half of the time is compiling.
+    quick = {"KERAS_BACKEND": "jax", "XLA_FLAGS": "--xla_backend_optimization_level=0"}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **quick}
     run = subprocess.run(
         [sys.executable, __file__], env=environment, cwd=ROOT, capture_output=True, text=True
     )
@@ -125,6 +127,45 @@ def check_training(keras):
     assert float(same) == 0.0  # two people: no positive pair
 
 
+def check_hint(jax, keras):
+    """FitNets' first stage: its loss in NumPy; `fit` moves what lies below and nothing above."""
+    from kerasface.models import FaceModel, with_hidden
+    from kerasface.tasks import Classification
+    from kerasface.training import HiddenTarget, HintRegression
+
+    def network(width):
+        config = {"widths": [width, 4], "blocks": [1, 1], "stem": 4}
+        return FaceModel.from_spec(
+            {
+                "trunk": {"name": "small_resnet", "config": config},
+                "tasks": [Classification("gender", ("male", "female")).get_config()],
+                "input": {"height": 8, "width": 8, "channels": 3},
+            }
+        )
+
+    keras.utils.set_random_seed(0)
+    student, teacher = network(4), network(6)
+    model = HintRegression(student, teacher, HiddenTarget("group1", "group1", weight=0.1))
+    model.compile(keras.optimizers.SGD(0.02, momentum=0.9, nesterov=True))
+    images = np.random.default_rng(0).uniform(0, 255, (8, 8, 8, 3)).astype("float32")
+    own, hint = (
+        np.asarray(jax.jit(with_hidden(each, ["group1"]))(images)[1]["group1"])
+        for each in (student, teacher)
+    )
+    kernel, bias = model.projector.get_weights()
+    expected = 0.1 * ((own @ kernel + bias - hint) ** 2).sum() / 8
+    labels = {"gender": np.arange(8) % 2}
+    found = model.evaluate(images, labels, verbose=0)["loss"]
+    np.testing.assert_allclose(found, expected, rtol=1e-4)
+    before = {each.path: np.array(each.value) for each in student.variables}
+    logs = model.fit(images, labels, batch_size=8, epochs=4, verbose=0).history["loss"]
+    assert logs[-1] < logs[0]
+    moved = {e.path for e in student.variables if not np.array_equal(before[e.path], e.value)}
+    lower = {each.path for each in model.trainable_variables} & set(before)
+    above = {each.path for each in student.trainable_variables} - lower
+    assert lower and lower <= moved and above and not above & moved
+
+
 def main():
     import jax
     import keras
@@ -133,6 +174,7 @@ def main():
     check_small_functions(jax)
     check_recorded_triplets(jax)
     check_training(keras)
+    check_hint(jax, keras)
     print("jax equal")
 
 

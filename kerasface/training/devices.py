@@ -13,6 +13,8 @@ import numpy as np
 from kerasface.data.array_batches import ArrayBatches
 from kerasface.training.one_host import Alone, answer_of_first, by_this_process_alone
 
+ENDLESS = 2**60  # batches; those of `mix` go on to the largest number of a step
+
 
 def add_devices(parser: argparse.ArgumentParser, hosts: bool = True) -> None:
     """Adds `--devices`, `--hosts`, `--host` and `--coordinator`, which `devices_of` reads.
@@ -37,11 +39,7 @@ def add_devices(parser: argparse.ArgumentParser, hosts: bool = True) -> None:
 
 
 def devices_of(options: argparse.Namespace) -> Devices:
-    """The `Devices` that a command line asks for.
-
-    Raises:
-        ValueError: as `Devices`.
-    """
+    """The `Devices` that a command line asks for; raises as they do."""
     return Devices(options.devices, options.hosts, options.host, options.coordinator)
 
 
@@ -85,7 +83,7 @@ class Devices:
         with devices.scope():
             model = FaceModel(build_trunk("resnet50"), tasks)
             model.compile("adamw")
-            model.fit(devices.share(mix(sets, per_batch, tasks)), steps_per_epoch=250, epochs=20)
+            model.fit(devices.share(mix(sets, per_batch, tasks), 128), steps_per_epoch=250)
     """
 
     def __init__(
@@ -181,9 +179,12 @@ class Devices:
             return ArrayBatches(part, batches.first_step, batches.workers)
         import tensorflow as tf
 
-        return batches.map(
+        dealt = batches.map(
             lambda *batch: tf.nest.map_structure(lambda c: tf.gather(c, order), batch)
         )
+        # Known to be endless: else a strategy asks of each batch whether there is one, in
+        # branches of which TensorFlow 2.21 loses an input when the batch holds a teacher's outputs.
+        return dealt.repeat() if batches.cardinality() > ENDLESS else dealt
 
     def once(self, action: Callable[[], Any]) -> Any:
         """Does something in one process, not on each host: measuring, labelling, writing a file.

@@ -63,6 +63,8 @@ def gradient_cosines(model: PartialLabelsModel, batches: Iterable) -> tuple[list
         products = tf.stack([[tf.tensordot(a, b, 1) for b in found] for a in found])
         return products, lengths, tf.stack([rows[task.name] for task in tasks])
 
+    # Variables of several replicas have gradients only on one; each sees the whole batch here.
+    replicas = model.distribute_strategy
     count = 0
     for images, labels, weights in batches:
         count += 1
@@ -70,7 +72,8 @@ def gradient_cosines(model: PartialLabelsModel, batches: Iterable) -> tuple[list
         labels = {name: labels[name] for name in losses}
         weights = {name: weights[name] for name in losses}
         products, lengths, rows = (
-            np.asarray(each, "float64") for each in gradients(images, labels, weights)
+            np.asarray(replicas.experimental_local_results(each)[0], "float64")
+            for each in replicas.run(gradients, (images, labels, weights))
         )
         usable = (rows > 0) & (lengths > 0)
         both = np.outer(usable, usable)

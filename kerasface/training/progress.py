@@ -58,8 +58,11 @@ class Progress(keras.callbacks.Callback):
         if done < epochs:
             left = (now - self.begin) / (done - self.first) * (epochs - done)
             line += f", {duration(left)} left"
-        if logs and "loss" in logs:
-            line += f", loss {logs['loss']:.3f}"
+        logs = logs or {}
+        # Where no row has a label there is a teacher's loss alone.
+        names = (name for name in ("loss", *logs) if name in logs and name.endswith("loss"))
+        if shown := next(names, None):
+            line += f", {shown.replace('_', ' ')} {logs[shown]:.3f}"
         if self.validation is not None and self.validation.measured == done:
             line += "".join(f" | {name}: {text}" for name, text in self._figures() if text)
         self.write(line)

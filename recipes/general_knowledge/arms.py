@@ -1,10 +1,12 @@
 """The ways to a target: frozen embeddings with a small MLP, and networks that are trained.
 
 Each gives a number a test face (`targets.each_of`), kept in `scores/<way>/<target>-s<seed>.npz`.
+The scores by which sources are chosen are kept in `choices/<target>.json`.
 """
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -18,10 +20,16 @@ from kerasface.tasks import Embedding
 from kerasface.training import fine_tune, fit_head, load_trained, transfer_to
 from kerasface.training.progress import say
 from kerasface.training.transfer_learning import HIDDEN, features_of
+from kerasface.zoo.schema import dump_json
 from recipes.general_knowledge import combinations, fusion, students, targets
+from recipes.general_knowledge.options import write_whole
 
 HEAD_EPOCHS = 15
-TUNE_EPOCHS, TUNE_RATE, SCRATCH_RATE = 6, 5e-4, 2e-3
+# Passes over a target's faces; those that a training sees at least, as CK+ has but 800.
+TUNE_EPOCHS, LEAST_FACES = 4, 16_000
+# From scratch everything twice, so that the baseline does not lose for want of time.
+SCRATCH_FACTOR = 2
+TUNE_RATE, SCRATCH_RATE = 5e-4, 2e-3
 CELEBA, LFW = ("celeba-source", "celeba-held"), "lfw"
 SEEDS = (0, 1, 2)
 # Way: whether it is of three seeds.
@@ -40,7 +48,7 @@ class Ways:
         self.options = options
         self.features = lru_cache(maxsize=24)(self._features)
         self.operator = lru_cache(maxsize=8)(self._operator)
-        self.best = lru_cache(maxsize=32)(self._best)
+        self.scores_of_choice = lru_cache(maxsize=32)(self._scores_of_choice)
 
     def _operator(self, kind: str, size: int | None = None):
         return fusion.fit(kind, self.options, size)
@@ -68,40 +76,52 @@ class Ways:
         sizes = fusion.shards_of([LFW], self.options).sizes
         return np.repeat([name in names for name in sizes], list(sizes.values()))
 
-    def _best(self, target: str, together: bool) -> tuple[str, ...]:
+    def best(self, target: str, together: bool) -> tuple[str, ...]:
         """The best source, or combination of them, on a fifth of the training rows."""
+        members = combinations.all_combinations(self.options.sources)
+        scores = self.scores_of_choice(target)
+        allowed = [together or len(each) == 1 for each in members]
+        return members[int(np.where(allowed, scores, -np.inf).argmax())]
+
+    def _scores_of_choice(self, target: str) -> list[float]:
+        """What each combination is worth, more being better; computed once and kept."""
+        file = self.options.runs / "choices" / f"{target}.json"
+        if not file.exists():
+            with self.options.clock("choice"):
+                scores = self._chosen_among(target)
+            write_whole(file, dump_json([float(each) for each in scores]))
+        return json.loads(file.read_text())
+
+    def _chosen_among(self, target: str) -> np.ndarray:
         options = self.options
         sizes = fusion.shards_of([LFW], options).sizes
         members = combinations.all_combinations(sizes)
         if target == targets.PAIRS:
             values = self.features(fusion.CONCAT, CELEBA[1])
             people = options.load(CELEBA[1]).subjects
-            scores = np.array(
+            return np.array(
                 [
                     nearest_neighbour_accuracy(_unit(values[:, self.columns(each)]), people)
                     for each in members
                 ]
             )
-        else:
-            about = targets.ALL[target]
-            train, _ = targets.split(about, options)
-            held = targets.validation(train)
-            values = self.features(fusion.CONCAT, train.part)[train.rows]
-            labels = train.labels(about.task)
-            epochs = 1 if options.smoke else combinations.EPOCHS
-            model = combinations.fit_combinations(
-                values[~held], labels[~held], sizes, about.task, epochs
-            )
-            outputs = model.predict(values[held], verbose=0)
-            scores = np.array(
-                [
-                    targets.each_of(about.task, outputs[:, member], labels[held]).mean()
-                    for member in range(len(members))
-                ]
-            )
-            scores = -scores if about.is_error else scores
-        allowed = np.array([together or len(each) == 1 for each in members])
-        return members[int(np.where(allowed, scores, -np.inf).argmax())]
+        about = targets.ALL[target]
+        train, _ = targets.split(about, options)
+        held = targets.validation(train)
+        values = self.features(fusion.CONCAT, train.part)[train.rows]
+        labels = train.labels(about.task)
+        epochs = 1 if options.smoke else combinations.EPOCHS
+        model = combinations.fit_combinations(
+            values[~held], labels[~held], sizes, about.task, epochs
+        )
+        outputs = model.predict(values[held], verbose=0)
+        scores = np.array(
+            [
+                targets.each_of(about.task, outputs[:, member], labels[held]).mean()
+                for member in range(len(members))
+            ]
+        )
+        return -scores if about.is_error else scores
 
     def frozen(self, way: str, target: str, size: int | None = None) -> np.ndarray:
         """A number a test face, of an MLP on a frozen embedding (of pairs, of its distances)."""
@@ -137,9 +157,12 @@ class Ways:
             about = targets.ALL[target]
             train, test = targets.split(about, options)
             faces, task = train.faces, about.task
+        begin = None if way == "cnn" else options.runs / f"student-{way.partition('-')[0]}"
+        if way == "pcnn":
+            begin = options.runs / f"source-{self.best(target, False)[0]}"
         # Mixed precision trains, float32 answers.
         keras.config.set_dtype_policy("mixed_bfloat16")
-        trained = self._trained(way, target, faces, task, seed)
+        trained = self._trained(begin, faces, task, epochs_of(way, len(faces)), seed)
         keras.config.set_dtype_policy("float32")
         model = FaceModel.from_spec(trained.get_spec())
         model.set_weights(trained.get_weights())
@@ -149,10 +172,11 @@ class Ways:
         outputs = model.predict(test.faces.images, verbose=0, batch_size=256)
         return targets.each_of(task, outputs[task.name], test.labels(task), test.found)
 
-    def _trained(self, way: str, target: str, faces, task, seed: int) -> FaceModel:
+    def _trained(self, begin: Path | None, faces, task, epochs: int, seed: int) -> FaceModel:
+        """A network taught a task: a new one of the student's form, or that of a run."""
         options = self.options
-        epochs = 1 if options.smoke else TUNE_EPOCHS
-        if way == "cnn":
+        epochs = 1 if options.smoke else epochs
+        if begin is None:
             spec = {**students.spec_of(options.scale), "tasks": [task.get_config()]}
             if task.kind == "embedding":
                 spec["tasks"] = [{**task.get_config(), "project": False}]
@@ -161,15 +185,8 @@ class Ways:
             keras.utils.set_random_seed(seed)
             model = FaceModel.from_spec(spec)
             return fine_tune(model, faces, epochs, SCRATCH_RATE, seed=seed)
-        if way == "pcnn":
-            keras.config.set_dtype_policy("float32")
-            [source] = self.best(target, False)
-            keras.config.set_dtype_policy("mixed_bfloat16")
-            begin = load_trained(options.runs / f"source-{source}")
-        else:
-            begin = self.student(way.partition("-")[0])
         return transfer_to(
-            begin,
+            load_trained(begin),
             task,
             faces,
             epochs=epochs,
@@ -215,6 +232,12 @@ class Ways:
         return targets.each_of(
             about.task, outputs[about.task.name], test.labels(about.task), test.found
         )
+
+
+def epochs_of(way: str, faces: int) -> int:
+    """Passes of a trained way over a target's faces."""
+    epochs = max(TUNE_EPOCHS, -(-LEAST_FACES // min(faces, targets.IMAGES)))
+    return epochs * (SCRATCH_FACTOR if way == "cnn" else 1)
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@
 Embeds every part by every source (6 x 110,000 faces), then fits on the faces without labels: the
 autoencoder of the paper's ratios, plain, denoising and variational, and plain
 autoencoders of the other sizes of Figure 2. One shard is in memory at a time. What is there is
-skipped; a killed run goes on. About 40 minutes on two cores.
+skipped; a killed run goes on. About 35 minutes on two cores.
 
 Vielzeuf et al. (2019), sections 3.2, 4.3 and 4.4.
 """
@@ -24,8 +24,8 @@ from kerasface.inference import embed_images
 from kerasface.models import ConcatFusion, EmbeddingFusion, PcaFusion
 from kerasface.models.embedding_fusion import average_size
 from kerasface.training import fit_fusion
-from kerasface.training.progress import say
-from recipes.general_knowledge.options import add_options, complete
+from kerasface.training.progress import duration, say
+from recipes.general_knowledge.options import add_options, complete, epochs_done
 from recipes.general_knowledge.sources import load_source
 
 ROWS_A_SHARD = 4096
@@ -33,6 +33,8 @@ KINDS = ("plain", "denoising", "variational")
 EPOCHS, RATE = 12, 1e-3
 SIZES = (64, 128, 512, 1024)  # of Figure 2, beside the paper's rule
 SMOKE_SIZES = (3,)
+# On two quiet cores: faces through a source, and an epoch of an autoencoder of average size.
+EMBEDDED_A_SECOND, FITTED_SECONDS = 800.0, 14.0
 PCA, CONCAT = "pca", "concat"
 
 
@@ -117,10 +119,25 @@ def figure_sizes(options) -> tuple[int, ...]:
     return SMOKE_SIZES if options.smoke else SIZES
 
 
+def estimate(options) -> float:
+    """Seconds that are left on two quiet cores."""
+    left = [
+        len(options.load(part))
+        for part in options.parts
+        for name in options.sources
+        if not is_finished(name, folders_of(part, options)[name])
+    ]
+    kinds = [(kind, None) for kind in KINDS] + [(KINDS[0], size) for size in SIZES]
+    fits = sum(EPOCHS - epochs_done(options.runs / name_of(*each)) for each in kinds)
+    return sum(left) / EMBEDDED_A_SECOND + fits * FITTED_SECONDS
+
+
 def main(arguments=None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add_options(parser)
     options = complete(parser.parse_args(arguments))
+    if not options.smoke:
+        say(f"about {duration(estimate(options))} on two quiet cores")
     embed_all(options.parts, options)
     for kind in KINDS[: 1 if options.smoke else None]:
         fit(kind, options)

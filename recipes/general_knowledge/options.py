@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from functools import lru_cache, partial
 from pathlib import Path
 
+from kerasface.training.devices import Devices, devices_of
 from kerasface.zoo.schema import dump_json
 from recipes.general_knowledge import sets
 from recipes.general_knowledge.sources import FULL, SMOKE, SOURCES
@@ -30,7 +31,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def complete(options: argparse.Namespace) -> argparse.Namespace:
-    """Adds `load` (a part's faces), `found`, `scale`, `clock`, and which sources and parts."""
+    """Adds `load` (a part's faces), `found`, `scale`, `clock`, and which sources and parts.
+
+    `devices` are those of `add_devices`, where the stage has it, else one.
+    """
+    options.devices = devices_of(options) if "devices" in options else Devices()
     options.runs.mkdir(parents=True, exist_ok=True)
     options.scale = SMOKE if options.smoke else FULL
     load = sets.smoke if options.smoke else partial(sets.load, options.prepared)
@@ -43,21 +48,38 @@ def complete(options: argparse.Namespace) -> argparse.Namespace:
     options.unsupervised = SMOKE_UNSUPERVISED if options.smoke else sets.UNSUPERVISED
     options.held = SMOKE_HELD if options.smoke else sets.HELD
     options.parts = SMOKE_PARTS if options.smoke else sets.PARTS
-    options.clock = partial(clock, options.runs)
+    options.clock = partial(clock, options.runs if options.devices.chief else None)
     return options
 
 
 @contextmanager
-def clock(runs: Path, name: str) -> Iterator[None]:
+def clock(runs: Path | None, name: str) -> Iterator[None]:
     """Adds the seconds of a block to `seconds.json`; those of a killed try are not in it."""
     begin = time.monotonic()
     yield
-    file = runs / SECONDS
+    if runs is None:  # another host counts them
+        return
     spent = seconds(runs)
     spent[name] = spent.get(name, 0.0) + time.monotonic() - begin
+    write_whole(runs / SECONDS, dump_json(spent))
+
+
+def write_whole(file: Path, content: bytes) -> None:
+    """Writes a file, whole or not at all, and its folder."""
+    file.parent.mkdir(parents=True, exist_ok=True)
     unfinished = file.with_name(file.name + ".part")
-    unfinished.write_bytes(dump_json(spent))
+    unfinished.write_bytes(content)
     unfinished.replace(file)
+
+
+def epochs_done(folder: Path) -> int:
+    """Epochs of a run that are saved."""
+    from kerasface.training.trained_run import run_epoch
+
+    try:
+        return run_epoch(folder)
+    except ValueError:  # none yet
+        return 0
 
 
 def seconds(runs: Path) -> dict[str, float]:

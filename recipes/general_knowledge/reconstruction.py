@@ -1,38 +1,69 @@
-"""Table 5: how well each source's embedding is made again from a code, on held-out faces."""
+"""Table 5: how well each source's embedding is made again from a code, on held-out faces.
+
+Each held-out face's error is kept in `reconstruction/<way>.npy`.
+"""
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 
-from kerasface.evaluation import normalized_rmse
+from kerasface.evaluation import normalized_errors
 from kerasface.training import fit_decoder
-from kerasface.zoo.schema import dump_json
+from kerasface.training.progress import say
 from recipes.general_knowledge import fusion, students
 from recipes.general_knowledge.arms import Ways
 
 DECODER_EPOCHS = 8
-FILE = "reconstruction.json"
+FOLDER = "reconstruction"
 
 
-def measured(options, ways: Ways, kinds) -> dict:
-    """By way to a code, the normalised RMSE by source and on average; kept in a file."""
-    file = options.runs / FILE
-    found = json.loads(file.read_text()) if file.exists() else {}
+def measure(options, ways: Ways, kinds) -> None:
+    """Measures the ways to a code that are not measured yet."""
     held = fusion.shards_of(options.held, options)
     for kind, size in kinds:
         name = kind if size is None else f"{kind}-{size}"
-        if name in found:
+        file = options.runs / FOLDER / f"{name}.npy"
+        if file.exists():
             continue
         rows = held.read()
         if kind in students.STUDENTS:
             back = _decoded(kind, options, ways)
         else:
             back = ways.operator(kind, size).reconstructed(rows.embeddings, rows.present)
-        found[name] = normalized_rmse(rows.embeddings, back, held.sizes, rows.present > 0)
-        file.write_bytes(dump_json(found))
+        errors = normalized_errors(rows.embeddings, back, held.sizes, rows.present > 0)
+        file.parent.mkdir(exist_ok=True)
+        unfinished = file.with_suffix(".part.npy")
+        np.save(unfinished, errors)
+        unfinished.replace(file)
+        say(f"reconstruction, {name}: {np.sqrt(np.nanmean(errors, axis=0)).mean():.3f}")
+
+
+def errors_of(name: str, options) -> np.ndarray | None:
+    """`(rows, sources)` squared errors over the variance, or None where they are not there."""
+    file = options.runs / FOLDER / f"{name}.npy"
+    return np.load(file) if file.exists() else None
+
+
+def table(options) -> dict:
+    """By way to a code, the normalised RMSE by source and on average."""
+    found = {}
+    for file in sorted((options.runs / FOLDER).glob("*.npy")):
+        if file.name.endswith(".part.npy"):
+            continue
+        each = np.sqrt(np.nanmean(np.load(file), axis=0)).tolist()
+        by_source = dict(zip(options.sources, each, strict=True))
+        found[file.stem] = {**by_source, "average": float(np.mean(each))}
     return found
+
+
+def people(options) -> np.ndarray:
+    """Who is in each held-out face, in the order of the errors."""
+    shards = fusion.shards_of(options.held, options)
+    named = [
+        options.load(options.held[place]).subjects[rows.rows]
+        for (place, _), rows in zip(shards.parts, shards, strict=True)
+    ]
+    return np.concatenate(named)
 
 
 def _decoded(kind: str, options, ways: Ways) -> np.ndarray:

@@ -5,7 +5,8 @@
 `unique` (E^G_unique) learns the direction of the code of the plain autoencoder, read from the
 shards, by 1 - cosine; `onestage` (E^G_MT) learns all sources' embeddings at once, through a decoder
 of the autoencoder's form behind the same trunk. Both see the same faces without labels as often,
-changed on the student's side only. A killed run goes on. About an hour on two cores.
+changed on the student's side only. A killed run goes on; `--devices` and `--hosts`: see
+`recipes/README.md`. 50 minutes on two cores.
 
 Vielzeuf et al. (2019), sections 3.3 and 3.4. Eq. 4 prints the cosine as what is minimised; one
 minus it is meant.
@@ -14,6 +15,7 @@ minus it is meant.
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -24,18 +26,20 @@ from kerasface.data.batches import TEACHER
 from kerasface.models import FaceModel
 from kerasface.models.embedding_fusion import decoder_stack
 from kerasface.tasks import Embedding
-from kerasface.training import FusedBatchNormalization, SoftTargets, Stage, distil, load_trained
+from kerasface.training import SoftTargets, Stage, distil, load_trained, training_normalization
+from kerasface.training.balancing.replicas import replica_count
+from kerasface.training.devices import add_devices
 from kerasface.training.progress import Progress, duration, say
 from recipes.general_knowledge import fusion
-from recipes.general_knowledge.options import add_options, complete
+from recipes.general_knowledge.options import add_options, complete, epochs_done
 from recipes.general_knowledge.sources import optimizer
 
 KNOWLEDGE, SOURCES = "knowledge", "sources"
-EPOCHS, RATE = 12, 1.5e-3
+EPOCHS, RATE = 10, 1.5e-3
 AUGMENTATION = Augmentation(
     shift=0.06, scale=0.08, rotate=6.0, contrast=0.2, brightness=0.08, grey=0.3, erase=0.1
 )
-FACES_A_SECOND = 450.0
+FACES_A_SECOND = 430.0  # of each, on two quiet cores
 STUDENTS = ("unique", "onestage")
 
 
@@ -78,7 +82,8 @@ class OneStage(keras.Model):
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """Mean squared error of the standardised embeddings, in float32 (eq. 3)."""
         target = ops.cast(y[TEACHER][SOURCES], "float32")
-        return ops.mean(ops.square(ops.cast(y_pred, "float32") - target))
+        # A replica's part of the global batch's mean.
+        return ops.mean(ops.square(ops.cast(y_pred, "float32") - target)) / replica_count()
 
 
 def unlabelled(options, name: str, column: np.ndarray) -> PreparedSet:
@@ -115,6 +120,22 @@ def embeddings_to_learn(options) -> np.ndarray:
     return np.concatenate([operator.codes(part.embeddings, part.present) for part in shards])
 
 
+def faces_of(name: str, taught: str, options) -> PreparedSet:
+    """The faces without labels, with what a student learns of them, in float32."""
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float32")
+
+    def fit() -> None:
+        if name == "unique":
+            fusion.fit("plain", options)
+
+    options.devices.once(fit)  # where it is not there yet
+    column = codes_to_learn if name == "unique" else embeddings_to_learn
+    faces = unlabelled(options, taught, column(options))
+    keras.config.set_dtype_policy(policy)
+    return faces
+
+
 def train(name: str, options) -> None:
     """One of the two, or what is left of it."""
     scale = options.scale
@@ -122,17 +143,13 @@ def train(name: str, options) -> None:
     epochs, steps = scale.duration(rows, EPOCHS)
     keras.config.set_dtype_policy("mixed_bfloat16")
     keras.utils.set_random_seed(options.seed)
-    student = FaceModel.from_spec(spec_of(scale), normalization=FusedBatchNormalization)
+    normalization = training_normalization(options.devices)
+    with options.devices.scope():
+        student = FaceModel.from_spec(spec_of(scale), normalization=normalization)
     taught = KNOWLEDGE if name == "unique" else SOURCES
-    # What is learnt is asked for only if something is left to train.
-    kept: dict[str, PreparedSet] = {}
 
     def batches(first: int):
-        column = codes_to_learn if name == "unique" else embeddings_to_learn
-        policy = keras.config.dtype_policy()
-        keras.config.set_dtype_policy("float32")
-        faces = kept.setdefault("faces", unlabelled(options, taught, column(options)))
-        keras.config.set_dtype_policy(policy)
+        faces = stage.sets["faces"]
         asked = Embedding(taught, faces.soft[taught].shape[1], project=False)
         return mix(
             {"faces": faces},
@@ -151,16 +168,22 @@ def train(name: str, options) -> None:
         epochs,
         steps,
         settings={"student": name, "rows": scale.rows, "rate": RATE, "seed": options.seed},
-        callbacks=[Progress(epochs)],
+        reports=[Progress(epochs)],
+        rows=scale.rows,
+        devices=options.devices,
     )
     if not stage.is_finished:
         say(f"student {name}: {rows} faces, {epochs} epochs")
         with options.clock(f"student-{name}"):
+            # What is learnt is asked for only if something is left to train.
+            stage = replace(stage, sets={"faces": faces_of(name, taught, options)})
             if name == "unique":
                 distil(student, None, [SoftTargets(tasks=[KNOWLEDGE])], stage)
             else:
                 total = fusion.shards_of(options.unsupervised, options).total
-                stage.train(OneStage(student, total), student)
+                with options.devices.scope():
+                    model = OneStage(student, total)
+                stage.train(model, student)
     keras.config.set_dtype_policy("float32")
 
 
@@ -172,11 +195,14 @@ def load_student(name: str, options) -> FaceModel:
 def main(arguments=None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add_options(parser)
+    add_devices(parser)
     parser.add_argument("--only", nargs="*", choices=STUDENTS, default=list(STUDENTS))
     options = complete(parser.parse_args(arguments))
     if not options.smoke:
         rows = sum(len(options.load(part)) for part in options.unsupervised)
-        spent = len(options.only) * EPOCHS * rows / FACES_A_SECOND
+        epochs, _ = options.scale.duration(rows, EPOCHS)
+        done = sum(epochs_done(options.runs / f"student-{name}") for name in options.only)
+        spent = (len(options.only) * epochs - done) * rows / FACES_A_SECOND
         say(f"about {duration(spent)} on two quiet cores")
     for name in options.only:
         train(name, options)

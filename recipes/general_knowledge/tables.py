@@ -8,8 +8,8 @@
         --data DATA
 
 Frozen ways first, then the trained ones, a seed after the other; writes `results.json`,
-`RESULTS.md` and figures beside this file, or below `--out`, when all is there. A killed run goes
-on. `--render` trains nothing and takes what is there. Below three hours on two cores.
+`RESULTS.md` and figures beside this file, or below `--out`, after each seed. A killed run goes on.
+`--render` trains nothing and takes what is there. Below 2.5 hours on two cores.
 """
 
 from __future__ import annotations
@@ -21,10 +21,9 @@ from pathlib import Path
 
 from kerasface.training.progress import duration, say
 from kerasface.zoo.schema import dump_json
-from recipes.general_knowledge import fusion, page, results, targets
-from recipes.general_knowledge.arms import FROZEN, SEEDS, TUNE_EPOCHS, TUNED, Ways
+from recipes.general_knowledge import fusion, page, reconstruction, results, targets
+from recipes.general_knowledge.arms import FROZEN, SEEDS, TUNED, Ways, epochs_of
 from recipes.general_knowledge.options import add_options, complete
-from recipes.general_knowledge.reconstruction import measured
 
 HERE = Path(__file__).parent
 FIGURE_TARGETS = ("age-utkface", "race-utkface", "expression-lfw", targets.PAIRS)
@@ -32,7 +31,9 @@ SMOKE_TARGETS = ("points-mtfl", targets.PAIRS)
 SMOKE_TUNED, SMOKE_FROZEN = ("unique-tuned",), ("plain", "unique", "bct")
 # A trained network leaves some 180 MB of compiled code, so a process ends after so many.
 MOST_TRAININGS = 10
-TUNED_FACES_A_SECOND = 330.0
+# On two quiet cores; a trained way also begins, reads features and answers.
+STUDENT_FACES_A_SECOND, SOURCE_FACES_A_SECOND = 400.0, 280.0
+START_SECONDS, FROZEN_SECONDS = 15.0, 6.0
 
 
 def wanted(options) -> list[tuple[str, str, int, int | None]]:
@@ -44,6 +45,10 @@ def wanted(options) -> list[tuple[str, str, int, int | None]]:
     found: list = [(way, target, 0, None) for way in ways for target in asked]
     own = [f"own-{name}" for name in own_of(options)]
     found += [(way, target, 0, None) for way in ("plain", "unique") for target in own]
+    drawn = [target for target in FIGURE_TARGETS if target in asked]
+    found += [
+        ("plain", target, 0, size) for size in fusion.figure_sizes(options) for target in drawn
+    ]
     for seed in seeds:
         ofseed = [way for way in tuned if TUNED[way] or not seed]
         # A training takes the longest: of synthetic faces one is enough.
@@ -51,10 +56,6 @@ def wanted(options) -> list[tuple[str, str, int, int | None]]:
         found += [(way, target, seed, None) for way in ofseed for target in trained]
         if not seed and not options.smoke:
             found += [("unique-tuned", target, 0, None) for target in own]
-    drawn = [target for target in FIGURE_TARGETS if target in asked]
-    found += [
-        ("plain", target, 0, size) for size in fusion.figure_sizes(options) for target in drawn
-    ]
     return found
 
 
@@ -70,9 +71,22 @@ def own_of(options) -> list[str]:
 
 
 def estimate(options, left) -> float:
-    """Seconds that the trained ways will take on two quiet cores."""
-    faces = sum(targets.IMAGES * TUNE_EPOCHS for way, *_ in left if way in TUNED)
-    return faces / TUNED_FACES_A_SECOND + 6.0 * len(left)
+    """Seconds that scores will take on two quiet cores."""
+    spent = FROZEN_SECONDS * sum(way not in TUNED for way, *_ in left)
+    for way, target, *_ in left:
+        if way in TUNED:
+            faces = targets.faces_of(target, options)
+            rate = SOURCE_FACES_A_SECOND if way == "pcnn" else STUDENT_FACES_A_SECOND
+            spent += START_SECONDS + faces * epochs_of(way, faces) / rate
+    return spent
+
+
+def codes(options) -> list[tuple[str, int | None]]:
+    """Ways to a code, and sizes of it, whose reconstruction is measured."""
+    kinds = ("plain", "unique") if options.smoke else page.COLUMNS_5
+    return [(kind, None) for kind in kinds] + [
+        ("plain", size) for size in fusion.figure_sizes(options)
+    ]
 
 
 def is_there(options, way: str, target: str, seed: int, size: int | None) -> bool:
@@ -110,17 +124,17 @@ def main(arguments=None) -> str:
         left = [each for each in wanted(options) if not is_there(options, *each)]
         if left and not options.smoke:
             say(f"{len(left)} scores: about {duration(estimate(options, left))} on two quiet cores")
-        trained = 0
-        for way, target, seed, size in left:
+        trained = [each for each in left if each[0] in TUNED]
+        for each in left[: len(left) - len(trained)]:
+            ways.scored(*each)
+        reconstruction.measure(options, ways, codes(options))
+        for number, (way, target, seed, size) in enumerate(trained):
+            # Where the run is stopped, the page has all seeds that are whole.
+            if number and seed != trained[number - 1][2]:
+                write(options, ways)
             ways.scored(way, target, seed, size)
-            trained += way in TUNED
-            if trained == MOST_TRAININGS and arguments is None:
+            if number + 1 == MOST_TRAININGS and arguments is None:
                 os.execv(sys.executable, [sys.executable, "-m", __spec__.name, *sys.argv[1:]])
-        kinds = [(kind, None) for kind in page.COLUMNS_5]
-        if options.smoke:
-            kinds = [("plain", None), ("unique", None)]
-        kinds += [("plain", size) for size in fusion.figure_sizes(options)]
-        measured(options, ways, kinds)
     text = write(options, ways)
     print(text)
     return text

@@ -24,7 +24,7 @@ from kerasface.evaluation import (
 from kerasface.tasks import Task
 from recipes.general_knowledge import sets
 
-IMAGES = 5000  # that a target trains on at most
+IMAGES = 4000  # that a target trains on at most
 SMOKE_IMAGES = 40
 PAIRS_FILE = "pairs_own_dev.txt"
 ACCURACY, YEARS, SHARE = "accuracy in %", "mean error in years", "mean error in % of the eyes"
@@ -138,6 +138,11 @@ def split(target: Target, options) -> tuple[Rows, Rows]:
     return _rows(target.train, train, rows), _rows(target.test, test, np.flatnonzero(asked))
 
 
+def faces_of(target: str, options) -> int:
+    """How many faces train a target, of pairs people's."""
+    return IMAGES if target == PAIRS else len(split(ALL[target], options)[0].rows)
+
+
 def _rows(part: str, prepared: PreparedSet, rows: np.ndarray) -> Rows:
     faces = prepared.take(rows)
     return Rows(part, rows, faces, faces.labels["found"] == 1)
@@ -159,7 +164,15 @@ def each_of(task: Task, outputs: np.ndarray, labels: np.ndarray, found=None) -> 
         outputs: `(n, output_size)`.
         labels: `(n, *label_shape)`.
         found: `(n,)` bool; None: all.
+
+    Raises:
+        ValueError: an output is not finite, which would count as an answer.
     """
+    if not np.isfinite(outputs).all():
+        raise ValueError(
+            f"a network for {task.name!r} gives numbers that are not finite: its training "
+            f"diverged. Received: {(~np.isfinite(outputs)).sum()} of {outputs.size}"
+        )
     found = np.ones(len(labels), bool) if found is None else found
     outputs = count_unfound(task, outputs, labels, found)
     if task.kind == "classification":

@@ -216,6 +216,14 @@ def test_progress_is_one_line_an_epoch(model, sets):
     assert f"age {error:.2f} years" in lines[1]
 
 
+def test_progress_shows_a_teachers_loss_where_no_row_has_a_label():
+    lines = []
+    progress = Progress(epochs=1, write=lines.append)
+    progress.on_epoch_begin(0)
+    progress.on_epoch_end(0, {"labelled": 0.0, "age_soft_loss": 0.25})
+    assert lines[0].endswith("s, age soft loss 0.250")
+
+
 def test_durations():
     assert [duration(each) for each in (40, 720, 12600)] == ["40 s", "12 min", "3.5 h"]
 

@@ -66,7 +66,7 @@ def test_sets_are_grey_and_people_apart():
 
 
 @pytest.mark.slow
-def test_the_recipe_from_end_to_end(tmp_path):
+def test_the_recipe_from_end_to_end(tmp_path, eager):
     command = ["--smoke", "--runs", str(tmp_path), "--seeds", "0", "--tasks", "gender"]
     command += ["--variants", "triplet"]
     adversary_probe.main(command)

@@ -212,7 +212,7 @@ def test_plateau_goes_on_as_if_never_stopped():
 
 
 @pytest.mark.slow
-def test_a_question_from_end_to_end(tmp_path, monkeypatch):
+def test_a_question_from_end_to_end(tmp_path, monkeypatch, eager):
     control = Control("Does it help?", ("multi", "sure-40"), ())
     monkeypatch.setattr(run, "CONTROLS", {"affinity": control})
     run.main(["--smoke", "--runs", str(tmp_path)])

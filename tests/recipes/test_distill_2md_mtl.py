@@ -177,7 +177,7 @@ def test_a_run_its_teacher_and_the_page(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_killed_run_goes_on_as_if_never_stopped(tmp_path, monkeypatch):
+def test_a_killed_run_goes_on_as_if_never_stopped(tmp_path, monkeypatch, eager):
     def run(folder):
         train.main(["baseline", "--smoke", "--runs", str(tmp_path / folder)])
 

@@ -1,6 +1,11 @@
 """The recipe: its measures and claims by loops, and small runs from end to end."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -23,6 +28,8 @@ from recipes.knowledge_transfer import (
 )
 from recipes.knowledge_transfer.thresholds import thresholds
 
+ROOT = Path(__file__).parents[2]
+
 
 @pytest.fixture(autouse=True)
 def policy():
@@ -30,15 +37,6 @@ def policy():
     before = keras.config.dtype_policy()
     yield
     keras.config.set_dtype_policy(before)
-
-
-@pytest.fixture
-def eager():
-    """Steps of toys run as they stand: tracing some twenty of them takes a minute."""
-    tensorflow = pytest.importorskip("tensorflow")
-    tensorflow.config.run_functions_eagerly(True)
-    yield
-    tensorflow.config.run_functions_eagerly(False)
 
 
 @pytest.fixture(scope="module")
@@ -178,8 +176,45 @@ def test_the_page_of_made_up_results_says_what_they_say():
     assert "| /8: scratch, soft predictions | 2 | 100.0 | 0.0 | 66.12, 61.27, 64.49 |" in page
 
 
+KILLED = """
+import os, signal, sys
+import tensorflow
+from kerasface.training.run_state import RunState
+from recipes.knowledge_transfer import classification
+tensorflow.config.run_functions_eagerly(True)
+save = RunState.on_epoch_end
+def kill(state, *epoch):
+    if "labels" in state.folder.name:
+        (state.folder / "unfinished.weights.h5").write_bytes(b"cut short")
+        os.kill(os.getpid(), signal.SIGKILL)
+    save(state, *epoch)
+RunState.on_epoch_end = kill
+classification.main(sys.argv[1:])
+"""
+
+
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:Even though the:UserWarning")
+def test_a_killed_table_goes_on_where_it_stood(tmp_path, runs, eager):
+    """kill -9 while a student's epoch is saved: the teacher is kept, the rest as unbroken."""
+    words = ["--smoke", "--runs", str(tmp_path)]
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED, *words],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert killed.returncode == -signal.SIGKILL, killed.stderr[-2000:]
+    kept = [*(tmp_path / "classify-teacher").glob("*.h5"), tmp_path / "classify-taught.npz"]
+    before = [path.stat().st_mtime_ns for path in kept]
+    assert len(kept) == 2 and not (tmp_path / "classification.json").exists()
+    found = classification.main(words)
+    assert [path.stat().st_mtime_ns for path in kept] == before
+    whole = classification.main(["--smoke", "--runs", str(runs)])
+    assert found == whole and not list(tmp_path.rglob("unfinished*"))
+
+
+@pytest.mark.slow
 def test_classification_alignment_and_verification(runs, eager):
     """The three tables in little, in the order that they need each other, then the page."""
     words = ["--smoke", "--runs", str(runs)]
@@ -197,7 +232,6 @@ def test_classification_alignment_and_verification(runs, eager):
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:Even though the:UserWarning")
 def test_the_aligner_is_trained_and_published(runs, eager, tmp_path):
     words = ["--smoke", "--runs", str(runs), "--arms"]
     assert "gain_of_distillation" not in aligner.main([*words, "teacher", "student"])
@@ -212,7 +246,6 @@ def test_the_aligner_is_trained_and_published(runs, eager, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:Even though the:UserWarning")
 def test_the_verifier_is_published_without_its_people(runs, eager, tmp_path):
     verifier.main(["--smoke", "--runs", str(runs), "--arms", "teacher", "student"])
     words = ["verifier", "1.0.0", "--smoke", "--runs", str(runs), "--zoo", str(tmp_path)]

@@ -163,7 +163,7 @@ def transfer(
         detector: "none" where pictures are crops of faces, else as `find_faces`: the largest face
             counts, and a held-out picture without one as wrong.
         **training: of `kerasface.training.transfer_to`: `frozen`, `hidden`, `head_epochs`,
-            `epochs`, `rate`, `images`, `augmentation`, `seed`, `callbacks`.
+            `epochs`, `rate`, `images`, `augmentation`, `seed`, `callbacks`, `devices`.
 
     Returns:
         A `Transferred`: the model, its scores, and `publish`.

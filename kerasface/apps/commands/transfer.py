@@ -41,6 +41,7 @@ def add_transfer(subparsers) -> None:
     add("--frozen", action="store_true", help="train the small network only")
     add("--epochs", type=int, default=10, help="of all weights (default: %(default)s)")
     add("--seed", type=int, default=0)
+    add("--devices", type=int, default=1, help="GPUs, or parts of the processor (default: 1)")
     add("--publish", metavar="NAME@VERSION", help="make an entry of it; needs --terms")
     add("--terms", help="under which your faces may be used")
     add("--root", type=Path, default=Path("zoo"), help="the zoo's folder (default: %(default)s)")
@@ -63,7 +64,9 @@ def run(options: argparse.Namespace) -> int:
 
     with quiet_start():
         from kerasface.apps.transferring import transfer
+        from kerasface.training.devices import Devices
 
+        devices = Devices(options.devices)  # before anything of Keras
         tasks = tasks_of(options)
     taught = transfer(
         options.entry,
@@ -77,6 +80,7 @@ def run(options: argparse.Namespace) -> int:
         frozen=options.frozen,
         epochs=options.epochs,
         seed=options.seed,
+        devices=devices,
     )
     print(*taught.lines, sep="\n")
     print(f"{taught.images} faces learnt in {taught.seconds:.0f} s; on those held out:")

@@ -94,8 +94,8 @@ def test_resume_reads_what_is_new(folder, tmp_path, capsys, form):
     Image.fromarray(np.full((60, 50, 3), 7, np.uint8)).save(folder / "aa.png")
     assert run(*words, "--resume") == 0
     # Of CSV the last picture is read again, since its rows may not be all there.
-    read = 2 if form == "csv" else 1
-    assert f"{read} pictures read, 0 with an error" in capsys.readouterr().out
+    read = "2 pictures" if form == "csv" else "1 picture"
+    assert f"{read} read, 0 with an error" in capsys.readouterr().out
     assert run(*words, "--resume") == 0
     if form == "parquet":
         names = table(results)["image"].to_pylist()
@@ -135,7 +135,7 @@ def test_ctrl_c_leaves_whole_pictures_and_says_how_to_go_on(folder, tmp_path, ca
     assert not results.exists()
     monkeypatch.setattr(MeansRunner, "__call__", answer)
     assert run(folder, "--results", results, "--batch-size", 1, "--resume") == 0
-    assert "1 pictures read, 0 with an error" in capsys.readouterr().out
+    assert "1 picture read, 0 with an error" in capsys.readouterr().out
     assert table(results)["image"].to_pylist() == [str(folder / name) for name in NAMES]
 
 
@@ -203,6 +203,9 @@ def test_what_cannot_be_watched_is_one_line(tmp_path, capfd):
         assert run("--watch", source) == 2
         out, error = capfd.readouterr()
         assert out == "" and said in error and error.count("\n") == 1
+    assert run("--watch", 97) == 2
+    # OpenCV, where it was imported before, may have warned by itself.
+    assert capfd.readouterr().err.splitlines()[-1] == "error: camera 97 cannot be opened"
 
 
 @pytest.mark.parametrize(

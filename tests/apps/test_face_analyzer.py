@@ -194,6 +194,21 @@ def test_camera_gives_each_result_before_the_next_frame(analyzer, monkeypatch):
     assert is_camera("12") and not is_camera("12.avi") and not is_camera(True)
 
 
+def test_camera_that_fails_says_so(analyzer, monkeypatch):
+    cv2 = pytest.importorskip("cv2", reason="OpenCV is not installed: kerasface[opencv]")
+    with pytest.raises(VideoError, match="camera 97 cannot be opened"):
+        analyzer.watch(97)
+
+    class Dark(Camera):
+        def __init__(self, source):
+            super().__init__(source)
+            self.left = 0
+
+    monkeypatch.setattr(cv2, "VideoCapture", Dark)
+    with pytest.raises(VideoError, match="camera 0 gives no frame"):
+        list(analyzer.watch(0))
+
+
 def test_what_is_no_film(analyzer, tmp_path):
     pytest.importorskip("cv2", reason="OpenCV is not installed: kerasface[opencv]")
     (tmp_path / "no.avi").write_bytes(b"no film")

@@ -71,7 +71,8 @@ def run(options: argparse.Namespace) -> int:
         str(place) for place in (options.results, options.json, options.csv, options.out) if place
     ]
     if places and "-" not in places:
-        print(f"{', '.join(places)}: {good + bad:,} pictures read, {bad:,} with an error")
+        pictures = "picture" if good + bad == 1 else "pictures"
+        print(f"{', '.join(places)}: {good + bad:,} {pictures} read, {bad:,} with an error")
     return 2 if bad and not good else 0
 
 

@@ -13,8 +13,6 @@ import numpy as np
 from kerasface.data.array_batches import ArrayBatches
 from kerasface.training.one_host import Alone, answer_of_first, by_this_process_alone
 
-ENDLESS = 2**60  # batches; those of `mix` go on to the largest number of a step
-
 
 def add_devices(parser: argparse.ArgumentParser, hosts: bool = True) -> None:
     """Adds `--devices`, `--hosts`, `--host` and `--coordinator`, which `devices_of` reads.
@@ -179,12 +177,9 @@ class Devices:
             return ArrayBatches(part, batches.first_step, batches.workers)
         import tensorflow as tf
 
-        dealt = batches.map(
+        return batches.map(
             lambda *batch: tf.nest.map_structure(lambda c: tf.gather(c, order), batch)
         )
-        # Known to be endless: else a strategy asks of each batch whether there is one, in
-        # branches of which TensorFlow 2.21 loses an input when the batch holds a teacher's outputs.
-        return dealt.repeat() if batches.cardinality() > ENDLESS else dealt
 
     def once(self, action: Callable[[], Any]) -> Any:
         """Does something in one process, not on each host: measuring, labelling, writing a file.

@@ -169,7 +169,8 @@ def distil(
     Returns:
         The student.
     """
-    model = Distiller(student, teacher, hard=hard, terms=terms)
+    with stage.devices.scope():
+        model = Distiller(student, teacher, hard=hard, terms=terms)
     learnt = {"hard": float(hard), "terms": [_about(term) for term in terms]}
     stage.train(model, student, learnt, loss=loss)
     return student
@@ -189,7 +190,9 @@ def regress_hint(
     Returns:
         The student.
     """
-    stage.train(HintRegression(student, teacher, target), student, {"hint": _about(target)})
+    with stage.devices.scope():
+        model = HintRegression(student, teacher, target)
+    stage.train(model, student, {"hint": _about(target)})
     return student
 
 

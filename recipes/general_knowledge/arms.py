@@ -184,7 +184,7 @@ class Ways:
                 spec["shared"] = HIDDEN
             keras.utils.set_random_seed(seed)
             model = FaceModel.from_spec(spec)
-            return fine_tune(model, faces, epochs, SCRATCH_RATE, seed=seed)
+            return fine_tune(model, faces, epochs, SCRATCH_RATE, seed=seed, devices=options.devices)
         return transfer_to(
             load_trained(begin),
             task,
@@ -193,6 +193,7 @@ class Ways:
             rate=TUNE_RATE,
             head_epochs=1 if options.smoke else HEAD_EPOCHS,
             seed=seed,
+            devices=options.devices,
         )
 
     def people(self):

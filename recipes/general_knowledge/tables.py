@@ -9,7 +9,8 @@
 
 Frozen ways first, then the trained ones, a seed after the other; writes `results.json`,
 `RESULTS.md` and figures beside this file, or below `--out`, after each seed. A killed run goes on.
-`--render` trains nothing and takes what is there. Below 2.5 hours on two cores.
+`--render` trains nothing and takes what is there; `--devices`: see `recipes/README.md`. Below 2.5
+hours on two cores.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ import os
 import sys
 from pathlib import Path
 
+from kerasface.training.devices import add_devices
 from kerasface.training.progress import duration, say
+from kerasface.training.transfer_learning import BATCH, PICTURES
 from kerasface.zoo.schema import dump_json
 from recipes.general_knowledge import fusion, page, reconstruction, results, targets
 from recipes.general_knowledge.arms import FROZEN, SEEDS, TUNED, Ways, epochs_of
@@ -112,10 +115,12 @@ def write(options, ways: Ways) -> str:
 def main(arguments=None) -> str:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add_options(parser)
+    add_devices(parser, hosts=False)
     parser.add_argument("--data", type=Path, help="folder of the unpacked sets, for LFW's pairs")
     parser.add_argument("--out", type=Path, help="default: beside this file, of --smoke the runs")
     parser.add_argument("--render", action="store_true", help="only from what is there")
     options = complete(parser.parse_args(arguments))
+    options.devices.check_rows(BATCH, together=PICTURES)
     if not options.smoke and options.data is None:
         parser.error("LFW's pairs are in the folder of the sets: --data DATA")
     options.out = options.out or (options.runs if options.smoke else HERE)

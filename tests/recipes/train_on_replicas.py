@@ -11,11 +11,13 @@ from pathlib import Path
 import h5py
 import keras
 import numpy as np
+import tensorflow as tf
 
 from recipes.controls import adversary_probe
 from recipes.controls import run as controls
 from recipes.controls.arms import Control
 from recipes.distill_2md_mtl import train
+from recipes.general_knowledge import fusion, sources, students
 from recipes.knowledge_transfer import aligner, alignment, classification, verification, verifier
 
 
@@ -34,15 +36,25 @@ def adversary(words):
 
 
 def tables(words):
+    tf.config.run_functions_eagerly(True)  # some ten toys of one step: not traced
     for each in (classification, alignment, verification):
         each.main(words)
 
 
 def published(words):
     """Dropout is each replica's own, and would be all that differs."""
+    tf.config.run_functions_eagerly(True)
     verifier.DROPOUT = 0.0
     verifier.main([*words, "--arms", "teacher", "student"])
     aligner.main([*words, "--arms", "teacher", "student"])
+
+
+def general(words):
+    tf.config.run_functions_eagerly(True)
+    sources.DROPOUT = 0.0
+    sources.main(words)
+    fusion.main([word for word in words if word not in ("--devices", "1", "2")])
+    students.main(words)
 
 
 RECIPES = {
@@ -51,6 +63,7 @@ RECIPES = {
     "adversary": adversary,
     "tables": tables,
     "published": published,
+    "general": general,
 }
 
 
@@ -65,8 +78,12 @@ def weights(file):
 
 
 def apart(some, others):
+    """By name the largest difference, as a part of the largest number where that is above 1."""
     assert set(some) == set(others), set(some) ^ set(others)
-    return {name: float(np.abs(value - others[name]).max()) for name, value in some.items()}
+    return {
+        name: float(np.abs(value - others[name]).max() / max(np.abs(value).max(), 1.0))
+        for name, value in some.items()
+    }
 
 
 def main(recipe, folder):

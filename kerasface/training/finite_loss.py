@@ -75,7 +75,9 @@ class FiniteLoss(keras.callbacks.Callback):
         tasks = sorted(
             name.removesuffix("_loss")
             for name, value in numbers.items()
-            if name.endswith("_loss") and not math.isfinite(value)
+            # A task's mean over its labelled rows is a metric beside its loss.
+            if name.endswith("_loss") and not name.endswith("mean_loss")
+            if not math.isfinite(value)
         )
         file = self._file(step)
         if self.writes:

@@ -1,7 +1,8 @@
 """Run by test_recipes_on_devices.py in a process of its own: `RECIPE FOLDER`, on TensorFlow.
 
 Trains a recipe's smoke run on one device and on two, in float32 (bfloat16 has three digits), and
-prints how far the weights of each of its runs lie apart, and how far they are from their start.
+prints how far the weights of each of its runs lie apart. Steps are traced: eager ones of several
+replicas do not keep the order in which TensorFlow's collectives meet.
 """
 
 import json
@@ -11,7 +12,6 @@ from pathlib import Path
 import h5py
 import keras
 import numpy as np
-import tensorflow as tf
 
 from recipes.controls import adversary_probe
 from recipes.controls import run as controls
@@ -36,21 +36,18 @@ def adversary(words):
 
 
 def tables(words):
-    tf.config.run_functions_eagerly(True)  # some ten toys of one step: not traced
     for each in (classification, alignment, verification):
         each.main(words)
 
 
 def published(words):
     """Dropout is each replica's own, and would be all that differs."""
-    tf.config.run_functions_eagerly(True)
     verifier.DROPOUT = 0.0
     verifier.main([*words, "--arms", "teacher", "student"])
     aligner.main([*words, "--arms", "teacher", "student"])
 
 
 def general(words):
-    tf.config.run_functions_eagerly(True)
     sources.DROPOUT = 0.0
     sources.main(words)
     fusion.main([word for word in words if word not in ("--devices", "1", "2")])

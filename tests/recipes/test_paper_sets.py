@@ -69,7 +69,7 @@ def test_trees_are_read_and_split(prepared):
 
 
 @pytest.mark.slow
-def test_the_table_on_the_papers_sets(prepared, tmp_path, monkeypatch):
+def test_the_table_on_the_papers_sets(prepared, tmp_path, monkeypatch, eager):
     before = keras.config.dtype_policy()
     monkeypatch.setattr(table, "SMOKED", ("baseline",))
     command = ["--smoke", "--sets", "paper", "--prepared", str(prepared), "--only", "across"]

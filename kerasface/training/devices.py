@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cache
 from typing import Any
 
 import keras
@@ -132,7 +133,7 @@ class Devices:
             together: as in `share`.
 
         Raises:
-            ValueError: a number of rows cannot be dealt to the devices evenly.
+            ValueError: they cannot.
         """
         together = together if self._strategy is not None else 1
         uneven = [each for each in rows if each % (self.replicas * together)]
@@ -198,10 +199,9 @@ class Devices:
 
     def close(self) -> None:
         """Leaves the other hosts, all together: before a program puts another in its place."""
-        if self.hosts > 1:
+        if self.once(lambda: self.hosts) > 1:
             import jax
 
-            self.once(lambda: None)
             jax.distributed.shutdown()
 
     def callbacks(self, callbacks: Sequence[keras.callbacks.Callback]) -> list:
@@ -252,7 +252,15 @@ def _on_tensorflow(devices: int) -> Any:
             pass  # TensorFlow has begun: it may have as many all the same
         names = [each.name for each in tf.config.list_logical_devices("CPU")]
     _check_enough(devices, names)
-    return tf.distribute.MirroredStrategy(names[:devices])
+    return _mirrored(tuple(names[:devices]))
+
+
+@cache
+def _mirrored(names: tuple[str, ...]) -> Any:
+    """One a process: a second one would number its collectives as the first, and meet those."""
+    import tensorflow as tf
+
+    return tf.distribute.MirroredStrategy(names)
 
 
 def _on_jax(devices: int, hosts: int, host: int | None, coordinator: str | None, patience: int):

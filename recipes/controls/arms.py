@@ -89,7 +89,10 @@ ARMS = {
         for name in ("fixed", "uncertainty", "gradnorm_features", "gradnorm_reference")
     },
     "adversary-softmax": replace(PLAIN, title="DANN (softmax)", adversary="softmax"),
-    "adversary-triplet": replace(PLAIN, title="triplet", adversary="triplet"),
+    "adversary-triplet": replace(PLAIN, title="triplet, semi-hard", adversary="triplet"),
+    "adversary-triplet-all": replace(
+        PLAIN, title="triplet, all, linear head", adversary="triplet-all"
+    ),
 }
 CONTROLS = {
     "transfer": Control(
@@ -135,6 +138,6 @@ CONTROLS = {
     ),
     "adversary": Control(
         "Does an adversary help across domains?",
-        ("multi", "adversary-softmax", "adversary-triplet"),
+        ("multi", "adversary-softmax", "adversary-triplet", "adversary-triplet-all"),
     ),
 }

@@ -43,7 +43,7 @@ from kerasface.training.tensorboard import TensorBoardReport
 from kerasface.training.validation import ValidationRound
 from recipes.distill_2md_mtl.answers import answer
 from recipes.distill_2md_mtl.label_noise import spoilt
-from recipes.distill_2md_mtl.methods import METHODS, Method
+from recipes.distill_2md_mtl.methods import ADVERSARIES, METHODS, Method
 from recipes.distill_2md_mtl.rates import RATE, optimizer, rate_callbacks
 from recipes.distill_2md_mtl.runs import METRICS, Run, Stopwatch, method_of, sibling, write_whole
 from recipes.distill_2md_mtl.sets import DOMAINS, load_set, smoke_set
@@ -97,7 +97,7 @@ def train(method: Method, run: Path, options) -> None:
     sets = {name: sets[name] for name in method.sets}
     sets = spoilt(sets, tasks, method)
     if method.adversary:
-        tasks.append(Domain("domain", domains, adversary=method.adversary, strength=STRENGTH))
+        tasks.append(Domain("domain", domains, STRENGTH, **ADVERSARIES[method.adversary]))
     several = sum(task.kind != "domain" for task in tasks) > 1
     steps = options.epochs * options.steps_per_epoch
     config = {

@@ -127,15 +127,31 @@ def test_thresholds_accept_as_many_strangers_as_they_say():
         assert found["low"] <= found["value"] <= found["high"]
 
 
-def test_shared_pictures_are_found_in_a_mirror_too():
+def test_shared_pictures_are_found_by_their_vectors():
     ours, theirs = faces.smoke("celeba-unseen"), faces.smoke("lfw")
-    assert near_duplicates.shared_pictures(ours, theirs)["alike"] == 0
-    theirs.images[3] = ours.images[5][:, ::-1]
-    found = near_duplicates.shared_pictures(ours, theirs)
+    chance = np.random.default_rng(0)
+    own, others = (chance.normal(size=(len(each), 32)) for each in (ours, theirs))
+    none = near_duplicates.shared_pictures(ours, theirs, own, others)
+    cosines = [float(a @ b / np.linalg.norm(a) / np.linalg.norm(b)) for a in own for b in others]
+    assert none["near"] == 0 and none["alike"] is None and none["pairs"] == []
+    assert none["highest"] == pytest.approx(max(cosines), abs=1e-4)
+
+    theirs.images[3] = ours.images[5][:, ::-1]  # a picture in a mirror is the same picture
+    others[3] = 7.0 * own[5] + 0.1 * chance.normal(size=32)
+    found = near_duplicates.shared_pictures(ours, theirs, own, others)
     assert [pair[:2] for pair in found["pairs"]] == [[ours.names[5], theirs.names[3]]]
-    known = near_duplicates.found_copies(faces.smoke("lfw-copies"), theirs)
-    assert known["copies"] == len(theirs) and known["median"] == pytest.approx(1.0)
-    assert known["alike"] == pytest.approx(1 - 1 / len(theirs))  # the one that was painted over
+    assert found["near"] == 1 and found["alike"] == pytest.approx(1.0)
+    assert found["pairs"][0][2] == found["highest"] > 0.99
+
+
+def test_what_the_search_finds_of_known_copies_is_counted():
+    copies, originals = faces.smoke("lfw-copies"), faces.smoke("lfw")
+    vectors = np.random.default_rng(0).normal(size=(len(originals), 32))
+    moved = vectors.copy()
+    moved[4] = -moved[4]  # one that the network brings nowhere near
+    known = near_duplicates.found_copies(copies, originals, moved, 2.0 * vectors)
+    assert known["copies"] == len(originals) and known["median"] == pytest.approx(1.0)
+    assert known["near"] == pytest.approx(1 - 1 / len(originals))
 
 
 def numbers(value, rows=60):

@@ -1,8 +1,17 @@
-"""What the small runs of the recipes share: steps that are run as they stand."""
+"""What the small runs of the recipes share: steps run as they stand, and the policy put back."""
 
 from contextlib import contextmanager
 
+import keras
 import pytest
+
+
+@pytest.fixture(autouse=True)
+def policy():
+    """Recipes set the global policy; other tests want it as it was."""
+    before = keras.config.dtype_policy()
+    yield
+    keras.config.set_dtype_policy(before)
 
 
 @contextmanager

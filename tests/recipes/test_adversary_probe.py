@@ -2,20 +2,11 @@
 
 import json
 
-import keras
 import numpy as np
 import pytest
 
 from kerasface.training.validation import has_colour
 from recipes.controls import adversary_page, adversary_probe, adversary_sets
-
-
-@pytest.fixture(autouse=True)
-def policy():
-    """The recipe sets the global policy; other tests want it as it was."""
-    before = keras.mixed_precision.dtype_policy()
-    yield
-    keras.mixed_precision.set_dtype_policy(before)
 
 
 def figures(variant, seed, probe, gender, share=None):

@@ -22,14 +22,6 @@ TASKS = DOMAINS["here"].tasks
 KINDS = {"auxiliary", "pseudo", "sure", "rate", "balancing", "adversary"}
 
 
-@pytest.fixture(autouse=True)
-def policy():
-    """The recipe sets the global policy; other tests want it as it was."""
-    before = keras.config.dtype_policy()
-    yield
-    keras.config.set_dtype_policy(before)
-
-
 def test_every_question_knows_its_arms_and_every_arm_is_asked_for():
     asked = {arm for control in CONTROLS.values() for arm in control.arms}
     assert asked == set(ARMS)

@@ -7,7 +7,6 @@ from argparse import Namespace
 from functools import partial
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
 
@@ -21,14 +20,6 @@ from recipes.distill_2md_mtl.splits import stated, training_sets
 HERE = DOMAINS["here"]
 EXPRESSION = HERE.tasks["expression"]
 drawn = partial(smoke_set, None)
-
-
-@pytest.fixture(autouse=True)
-def policy():
-    """The recipe sets the global policy; other tests want it as it was."""
-    before = keras.config.dtype_policy()
-    yield
-    keras.config.set_dtype_policy(before)
 
 
 def seen(split, domains=HERE):

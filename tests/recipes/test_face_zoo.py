@@ -10,14 +10,6 @@ from recipes.face_zoo import evaluate, settle, train
 from recipes.face_zoo.sets import TASKS, smoke_sets
 
 
-@pytest.fixture(autouse=True)
-def policy():
-    """The recipe sets the global policy; other tests want it as it was."""
-    before = keras.config.dtype_policy()
-    yield
-    keras.config.set_dtype_policy(before)
-
-
 @pytest.mark.slow
 def test_teacher_student_and_scores(tmp_path):
     teacher, student = tmp_path / "teacher", tmp_path / "student"

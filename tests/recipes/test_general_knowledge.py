@@ -26,14 +26,6 @@ from recipes.general_knowledge import (
 )
 
 
-@pytest.fixture(autouse=True)
-def policy():
-    """The recipe sets the global policy; other tests want it as it was."""
-    before = keras.config.dtype_policy()
-    yield
-    keras.config.set_dtype_policy(before)
-
-
 def rows_of(name):
     """Rows of a set as its reader makes them, many names and people."""
     if name == "mtfl":

@@ -64,7 +64,9 @@ def _numbers(manifest: Manifest) -> dict[tuple[str, str, str], str]:
     for row in manifest.metrics:
         if row.metric.startswith(SHOWN):
             value, interval = shown(row)
-            where = (row.task, f"{row.dataset}, {row.split}, {row.n:,} faces", row.metric)
+            # LFW's lists of pairs are named so.
+            counted = "pairs" if row.split.startswith("pairs") else "faces"
+            where = (row.task, f"{row.dataset}, {row.split}, {row.n:,} {counted}", row.metric)
             # The same number on grey pictures follows in the manifest and stays in the card.
             found.setdefault(where, f"{value} ({interval})")
     return found

@@ -1,4 +1,4 @@
-"""Every recipe on two devices, one on two hosts: the weights of one device, measured once.
+"""A recipe on two devices, another on two hosts: the weights of one device, measured once.
 
 Parts of the processor stand for devices, two processes on loopback for two hosts.
 """
@@ -24,7 +24,7 @@ PATIENCE = 900  # seconds until a process of a busy machine counts as hung
 # layers. Statistics of one replica's own rows would be 1e-2 apart. What is closer than 1e-5 is
 # tested on `Devices` themselves, in tests/training/test_devices.py.
 CLOSE = 1e-4
-# Of those that `train_on_replicas` knows, so that the suite stays short.
+# Of those that `train_on_replicas` knows, so that the suite stays short; it prints the others.
 TRIED = ("distill_2md_mtl",)
 
 

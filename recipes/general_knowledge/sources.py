@@ -36,7 +36,7 @@ TRUNK = {
     "name": "small_resnet",
     "config": {"widths": [40, 80, 160, 320, 640], "blocks": [1, 1, 1, 1, 1], "stem": 24},
 }
-ROWS, RATE, DECAY, DROPOUT = 128, 1.5e-3, 0.05, 0.3
+ROWS, RATE, DECAY, DROPOUT = 128, 3e-3, 0.05, 0.3
 COSINE_SCALE, COSINE_MARGIN = 24.0, 0.15
 AUGMENTATION = Augmentation(
     shift=0.08, scale=0.1, rotate=8.0, contrast=0.25, brightness=0.1, grey=0.5, erase=0.2

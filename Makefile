@@ -6,7 +6,8 @@ PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,\
 VENV := .venv
 BIN := $(VENV)/bin
 PHOTO ?=
-# Workers of the tests; the tests of one file stay together, as they share models and processes.
+# Workers of the tests; the tests of one file stay together, as they share models and processes,
+# and come in the order of `tests/conftest.py`.
 JOBS ?= auto
 
 .PHONY: demo test browser lint clean
@@ -15,7 +16,8 @@ demo: $(VENV)/.installed-demo
 	$(BIN)/python -m kerasface.apps.demo $(if $(PHOTO),"$(PHOTO)")
 
 test: $(VENV)/.installed-test browser
-	$(BIN)/python -m pytest --numprocesses $(JOBS) --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --maxprocesses 4 --dist loadfile \
+		--no-loadscope-reorder
 
 # For the page of `kerasface demo`; its tests are skipped, and say so, where this cannot be had.
 browser:

@@ -53,6 +53,7 @@ _HOME = {
     "fit_head": "transfer_learning",
     "transfer_to": "transfer_learning",
     "gradient_cosines": "task_affinity",
+    "join_teachers": "joined_teachers",
     "strength_at": "strength_schedule",
 }
 

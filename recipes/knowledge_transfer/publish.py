@@ -160,11 +160,15 @@ def publish_verifier(version: str, options) -> Path:
         f"{NEAR} or more; of {shared['pictures']} training pictures, {shared['near']} (highest "
         f"{shared['highest']:.2f})."
     )
-    for place, gain in results.get("gain_of_distillation", {}).items():
-        limits.append(
-            f"What the teacher brought on {place}: {100 * gain['value']:.1f} points "
-            f"({100 * gain['low']:.1f} to {100 * gain['high']:.1f})."
-        )
+    for what, name in (
+        ("two teachers", "gain_of_distillation"),
+        ("one teacher instead", "gain_from_one_teacher"),
+    ):
+        for place, gain in results.get(name, {}).items():
+            limits.append(
+                f"What {what} brought on {place}: {100 * gain['value']:.1f} points "
+                f"({100 * gain['low']:.1f} to {100 * gain['high']:.1f})."
+            )
     with tempfile.TemporaryDirectory() as folder:
         figure = Path(folder) / "people.png"
         figure.write_bytes(people_curve(results))

@@ -4,13 +4,16 @@
         --data DATA
 
 Trains on the 1,678 people of CelebA that are seen (20,813 pictures), and on nothing else: a wider
-teacher, the student from its embedding and its soft predictions, the same student on labels alone,
-and that again on 25 and 50 % of the people. All by softmax over the cosines to people's directions
-with a margin, on faces that were aligned by points. `--arms teacher` trains one; what is trained is
-skipped, and a killed run goes on; `--devices` and `--hosts`: see `recipes/README.md`. Then
-measures: LFW's own pairs (`pairs_own_dev.txt`), nearest neighbour among CelebA's unseen people, and
-what LFW and CelebA share by near-duplicates; writes `verifier.json`. About two hours on two cores.
-Expected: 85 % of the pairs or more, the student above the same one without its teacher.
+teacher, a small network on labels alone, the student from both of them, the same student from the
+teacher alone (`single`), and labels alone on 25 and 50 % of the people. A student learns the
+embedding and the soft predictions of its teachers; two together tell unseen people apart better
+than either does (`together`), and one alone brought nothing beyond its interval. All by softmax
+over the cosines to people's directions with a margin, on faces that were aligned by points.
+`--arms teacher` trains one; what is trained is skipped, and a killed run goes on; `--devices` and
+`--hosts`: see `recipes/README.md`. Then measures: LFW's own pairs (`pairs_own_dev.txt`), nearest
+neighbour among CelebA's unseen people, and what LFW and CelebA share by near-duplicates; writes
+`verifier.json`. About three hours on two cores. Expected: 85 % of the pairs or more, the student
+above the same one without its teachers.
 
 The people are Wang et al. (2017)'s third task; its triplets are in `verification.py`. The margin is
 CosFace's (Wang et al. 2018), the target beside soft predictions the teacher's embedding by cosine.
@@ -23,6 +26,7 @@ from functools import partial
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from kerasface.data import Augmentation, mix
 from kerasface.models import FaceModel
@@ -32,6 +36,7 @@ from kerasface.training import (
     Stage,
     cache_teacher_flips,
     distil,
+    join_teachers,
     load_trained,
     pretrain,
     training_normalization,
@@ -46,13 +51,14 @@ from recipes.knowledge_transfer.near_duplicates import found_copies, shared_pict
 INPUT = {"height": 48, "width": 48, "channels": 3}
 SIZE = 128
 TRUNKS = {"teacher": 44, "student": 28}
-# Run: trunk, share of the people, whether it has a teacher.
+# Run: trunk, share of the people, runs that teach it.
 ARMS = {
-    "teacher": ("teacher", 1.0, False),
-    "student": ("student", 1.0, True),
-    "alone": ("student", 1.0, False),
-    "alone-50": ("student", 0.5, False),
-    "alone-25": ("student", 0.25, False),
+    "teacher": ("teacher", 1.0, ()),
+    "alone": ("student", 1.0, ()),
+    "student": ("student", 1.0, ("teacher", "alone")),
+    "single": ("student", 1.0, ("teacher",)),
+    "alone-50": ("student", 0.5, ()),
+    "alone-25": ("student", 0.25, ()),
 }
 IDENTITY = Embedding("identity", SIZE, project=False)
 SCALE, MARGIN = 32.0, 0.3
@@ -82,7 +88,7 @@ def spec_of(trunk: str, people: list[str], small: bool) -> dict:
 
 def train(arm: str, seen, options) -> None:
     """One run, or what is left of it."""
-    trunk, share, taught = ARMS[arm]
+    trunk, share, teachers = ARMS[arm]
     people = faces.some_people(seen.subjects, share)
     spec = spec_of(trunk, people, options.smoke)
     prepared = faces.as_classes(seen, people)
@@ -102,7 +108,7 @@ def train(arm: str, seen, options) -> None:
             seed=options.seed,
             augmentation=AUGMENTATION,
             first_step=first,
-            soft=taught,
+            soft=bool(teachers),
         ),
         lambda: optimizer(RATE, epochs * epoch_steps, DECAY),
         epochs,
@@ -116,9 +122,14 @@ def train(arm: str, seen, options) -> None:
     if stage.is_finished:
         return
     print(f"verifier, {arm}: {len(prepared)} pictures of {len(people)} people", flush=True)
-    if taught:  # each host asks the teacher: what it says is not kept in a file
-        teacher = load_trained(options.runs / "verifier-teacher")
-        prepared = cache_teacher_flips(teacher, prepared)
+    if teachers:  # each host asks them: what they say is not kept in a file
+        prepared = join_teachers(
+            [
+                cache_teacher_flips(load_trained(options.runs / f"verifier-{each}"), prepared)
+                for each in teachers
+            ],
+            embeddings=[IDENTITY.name] if len(teachers) > 1 else (),
+        )
         terms = [
             SoftTargets(TEMPERATURE, SOFT, tasks=["person"]),
             SoftTargets(weight=NEAR, tasks=[IDENTITY.name]),
@@ -129,9 +140,9 @@ def train(arm: str, seen, options) -> None:
 
 
 def measure(options, load, pairs) -> dict:
-    """By arm: pairs of LFW, nearest neighbours among unseen people; the gain; what sets share."""
+    """By arm: pairs of LFW, nearest neighbours among unseen people; gains; what sets share."""
     lfw, unseen = load("lfw"), load("celeba-unseen")
-    found, searched = {}, None
+    found, searched, sides = {}, None, {}
     for arm, (_, share, _) in ARMS.items():
         folder = options.runs / f"verifier-{arm}"
         if not (folder / "state.json").exists():
@@ -139,25 +150,38 @@ def measure(options, load, pairs) -> dict:
         model = load_trained(folder)
         head = model.heads.head("person").count_params()
         vectors = measures.vectors_of(model, lfw.images)
+        sides[arm] = vectors, measures.vectors_of(model, unseen.images)
         # The first, so the teacher's where there is one, tells people apart best.
         searched = searched or shared_with_lfw(model, load, lfw, vectors)
         found[arm] = {
             "people": model.task("person").output_size,
             "share": share,
             "parameters": model.count_params() - head,
-            "lfw": measures.pair_result(vectors, lfw.names, pairs),
-            "unseen": measures.neighbour_result(
-                measures.vectors_of(model, unseen.images), unseen.subjects
-            ),
+            **told_apart(sides[arm], lfw, unseen, pairs),
         }
     results = {"arms": found, "shared_with_lfw": searched}
-    if {"student", "alone"} <= set(found):
-        one, other = found["student"], found["alone"]
-        results["gain_of_distillation"] = {
-            "lfw": measures.gap(one["lfw"]["each"], other["lfw"]["each"]),
-            "unseen": measures.gap(one["unseen"]["each"], other["unseen"]["each"], unseen.subjects),
-        }
+    teachers = ARMS["student"][2]
+    if set(teachers) <= set(found):
+        # Vectors of unit length, one behind the other: the mean of the teachers' cosines.
+        joined = [np.concatenate(each, 1) for each in zip(*map(sides.get, teachers), strict=True)]
+        results["together"] = told_apart(joined, lfw, unseen, pairs)
+    for name, arm in (("gain_of_distillation", "student"), ("gain_from_one_teacher", "single")):
+        if {arm, "alone"} <= set(found):
+            one, other = found[arm], found["alone"]
+            people = unseen.subjects
+            results[name] = {
+                "lfw": measures.gap(one["lfw"]["each"], other["lfw"]["each"]),
+                "unseen": measures.gap(one["unseen"]["each"], other["unseen"]["each"], people),
+            }
     return results
+
+
+def told_apart(sides, lfw, unseen, pairs) -> dict:
+    """By vectors of LFW's faces and of the unseen people's."""
+    return {
+        "lfw": measures.pair_result(sides[0], lfw.names, pairs),
+        "unseen": measures.neighbour_result(sides[1], unseen.subjects),
+    }
 
 
 def shared_with_lfw(model: FaceModel, load, lfw, vectors) -> dict:
@@ -178,8 +202,15 @@ def render(results: dict) -> str:
             f"{_percent(pairs)}, EER {100 * each['lfw']['equal_error']:.1f}, unseen top-1 "
             f"{_percent(top)}"
         )
-    for name, gain in results.get("gain_of_distillation", {}).items():
-        lines.append(f"gain, {name}: {_percent(gain)}")
+    if together := results.get("together"):
+        pairs, top = together["lfw"]["accuracy"], together["unseen"]["top1"]
+        lines.append(f"teachers together: LFW pairs {_percent(pairs)}, unseen {_percent(top)}")
+    for title, name in (
+        ("", "gain_of_distillation"),
+        (" from one teacher", "gain_from_one_teacher"),
+    ):
+        for place, gain in results.get(name, {}).items():
+            lines.append(f"gain{title}, {place}: {_percent(gain)}")
     shared = {name: value for name, value in results["shared_with_lfw"].items() if name != "pairs"}
     return "\n".join([*lines, f"shared with LFW: {shared}"])
 

@@ -254,7 +254,11 @@ def test_the_aligner_is_trained_and_published(runs, eager, tmp_path):
 
 @pytest.mark.slow
 def test_the_verifier_is_published_without_its_people(runs, eager, tmp_path):
-    verifier.main(["--smoke", "--runs", str(runs), "--arms", "teacher", "student"])
+    arms = ["teacher", "alone", "student"]
+    found = verifier.main(["--smoke", "--runs", str(runs), "--arms", *arms])
+    assert set(found["arms"]) == set(arms) and "gain_from_one_teacher" not in found
+    assert np.isfinite(found["gain_of_distillation"]["lfw"]["value"])
+    assert 0 <= found["together"]["unseen"]["top1"]["value"] <= 1
     words = ["verifier", "1.0.0", "--smoke", "--runs", str(runs), "--zoo", str(tmp_path)]
     model = load(publish.main(words))
     assert [task.name for task in model.tasks] == ["identity"]

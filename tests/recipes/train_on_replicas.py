@@ -43,7 +43,7 @@ def tables(words):
 def published(words):
     """Dropout is each replica's own, and would be all that differs."""
     verifier.DROPOUT = 0.0
-    verifier.main([*words, "--arms", "teacher", "student"])
+    verifier.main([*words, "--arms", "teacher", "alone", "student"])
     aligner.main([*words, "--arms", "teacher", "student"])
 
 

@@ -60,7 +60,7 @@ def finish(
     about = machine.facts()
     if load_before is not None:
         about["load_before"] = load_before
-    result = {
+    figures = {
         "benchmark": name,
         "smoke": bool(options.smoke),
         "date": datetime.now(UTC).date().isoformat(),
@@ -70,10 +70,11 @@ def finish(
         "facts": facts or {},
         "ratios": list(ratios),
     }
+    result = rounded(figures)  # once, that print and file round the same number
     folder = options.results or (SMOKE_RESULTS if options.smoke else RESULTS)
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{name}.json"
-    file.write_text(json.dumps(rounded(result), indent=2) + "\n", encoding="utf-8")
+    file.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     show(result)
     print(f"written: {file.relative_to(ROOT) if file.is_relative_to(ROOT) else file}")
     return file

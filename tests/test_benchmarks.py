@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from benchmarks import machine, report, timing
-from benchmarks.result import RESULTS
+from benchmarks.result import RESULTS, finish, parser
 
 # The ratios that each must give, the one with the aim first.
 RATIOS = {
@@ -165,6 +165,15 @@ def test_aim_of_another_form_is_refused():
         timing.stated("x", 1.0, "about 1")
     assert timing.stated("x", 0.5, "< 1.00")["met"] is True
     assert timing.stated("x", 1.0)["met"] is None
+
+
+def test_file_and_print_round_the_same_number(tmp_path, capsys):
+    # To two digits this is 16.40; to five digits first, and then to two, 16.41.
+    ratio = timing.stated("one", 16.404996, ">= 5.00")
+    options = parser("x").parse_args(["--smoke", "--results", str(tmp_path)])
+    finish("x", options, {}, [ratio])
+    value = json.loads((tmp_path / "x.json").read_text())["ratios"][0]["value"]
+    assert f"ratio: {value:.2f} (aim >= 5.00)" in capsys.readouterr().out
 
 
 def test_facts_name_no_machine_and_no_path():

@@ -89,7 +89,7 @@ def fetching(server, most=0):
 
 
 def finished(process):
-    out, error = process.communicate(timeout=40)
+    out, error = process.communicate(timeout=120)
     assert process.returncode == 0, error
     return out.strip()
 
@@ -114,7 +114,7 @@ def killed_beside_another(place):
     with place.offered() as server:
         server.rules[f"/{ENTRY}/{WEIGHTS}"] = [half]
         first = fetching(server)
-        until = time.monotonic() + 30
+        until = time.monotonic() + 120
         while not any(part.stat().st_size for part in place.home.rglob(f".{WEIGHTS}*{PART}")):
             assert time.monotonic() < until and first.poll() is None
             time.sleep(0.02)

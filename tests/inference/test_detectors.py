@@ -81,7 +81,7 @@ def test_threads_do_not_wait_for_each_other(monkeypatch):
             opened.append(path)
 
         def detectMultiScale2(self, image, **how):  # noqa: N802 - OpenCV's name
-            both.wait(timeout=60)
+            both.wait(timeout=300)
             return np.array([[8, 8, image[0, 0], 40]]), np.array([9])
 
     monkeypatch.setattr(cv2, "CascadeClassifier", Cascade)

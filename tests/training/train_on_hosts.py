@@ -16,7 +16,7 @@ from kerasface.training import Devices
 from tests.training.device_cases import apart, dealt, run
 
 HOSTS, LOST_AT = 2, 2
-PATIENCE = 30  # seconds; a machine of tests may be busy
+PATIENCE = 120  # seconds; a machine of tests may be busy
 
 
 class Lost(keras.callbacks.Callback):

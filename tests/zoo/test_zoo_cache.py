@@ -139,7 +139,7 @@ def test_a_cache_that_cannot_be_written(address, tmp_path, monkeypatch):
 def test_two_processes_fetch_once(server, address):
     server.rules[WEIGHTS] = [lambda handler, body: (time.sleep(0.5), handler.answer(200, body))]
     both = [fetching(address) for _ in range(2)]
-    folders = {process.communicate(timeout=30)[0] for process in both}
+    folders = {process.communicate(timeout=120)[0] for process in both}
     assert [process.returncode for process in both] == [0, 0] and len(folders) == 1
     assert server.asked.count(WEIGHTS) == 1 and not parts()
     check_files(locate(address), read_manifest(locate(address)))
@@ -155,7 +155,7 @@ def test_a_kill_leaves_a_whole_cache(server, address):
 
     server.rules[WEIGHTS] = [half]
     process = fetching(address)
-    until = time.monotonic() + 20
+    until = time.monotonic() + 120
     while not any(part.stat().st_size for part in parts() if "weights" in part.name):
         assert time.monotonic() < until and process.poll() is None
         time.sleep(0.02)

@@ -4,11 +4,6 @@ Parts of the processor stand for devices, two processes on loopback for two host
 """
 
 import json
-import os
-import socket
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,10 +11,9 @@ import pytest
 from kerasface.training import NonFiniteLoss
 from recipes.distill_2md_mtl import train
 from recipes.distill_2md_mtl.sets import smoke_set
+from tests.processes import begin, free_port, printed
 from tests.recipes.train_on_replicas import apart, weights
 
-ROOT = Path(__file__).parents[2]
-PATIENCE = 900  # seconds until a process of a busy machine counts as hung
 # Rounding, that grows through layers, momentum and steps: to 4.7e-5 in moving variances behind six
 # layers. Statistics of one replica's own rows would be 1e-2 apart. What is closer than 1e-5 is
 # tested on `Devices` themselves, in tests/training/test_devices.py.
@@ -28,28 +22,12 @@ CLOSE = 1e-4
 TRIED = ("distill_2md_mtl",)
 
 
-def begin(module, *words, **environment):
-    return subprocess.Popen(
-        [sys.executable, "-m", f"tests.recipes.{module}", *map(str, words)],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def printed(process):
-    """The last line, which is JSON."""
-    said, errors = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 0, errors[-3000:]
-    return json.loads(said.splitlines()[-1])
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("recipe", TRIED)
 def test_two_devices_train_a_recipe_as_one(recipe, tmp_path):
-    found = printed(begin("train_on_replicas", recipe, tmp_path, KERAS_BACKEND="tensorflow"))
+    found = printed(
+        begin("tests.recipes.train_on_replicas", recipe, tmp_path, KERAS_BACKEND="tensorflow")
+    )
     assert found
     for run, (name, gap) in found.items():
         assert gap < CLOSE, (run, name)
@@ -58,14 +36,12 @@ def test_two_devices_train_a_recipe_as_one(recipe, tmp_path):
 @pytest.mark.slow
 def test_two_hosts_train_a_recipe_as_one_and_measure_once(tmp_path):
     pytest.importorskip("jax", reason="NOT TESTED: jax is not installed")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     # Compiled without optimisation: most of the time is compiling.
     quick = "--xla_backend_optimization_level=0"
     on_jax = {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "XLA_FLAGS": quick}
-    pair = [begin("train_on_hosts", tmp_path / "two", host, port, **on_jax) for host in (0, 1)]
-    single = begin("train_on_hosts", tmp_path / "one", **on_jax)
+    module, port = "tests.recipes.train_on_hosts", free_port()
+    pair = [begin(module, tmp_path / "two", host, port, **on_jax) for host in (0, 1)]
+    single = begin(module, tmp_path / "one", **on_jax)
     try:
         one, first, second = (printed(each) for each in (single, *pair))
     finally:

@@ -5,19 +5,12 @@ Two processes on loopback stand for two hosts, parts of the processor for device
 
 import argparse
 import json
-import os
 import signal
-import socket
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 from kerasface.training.devices import add_devices, devices_of
-
-ROOT = Path(__file__).parents[2]
-PATIENCE = 600  # seconds until a process of a busy machine counts as hung
+from tests.processes import PATIENCE, begin, free_port, printed
 
 
 def test_one_device_is_as_without():
@@ -34,24 +27,11 @@ def test_one_device_is_as_without():
         assert asked is model
 
 
-def begin(module, *words, **environment):
-    return subprocess.Popen(
-        [sys.executable, "-m", f"tests.training.{module}", *map(str, words)],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
 @pytest.fixture(scope="module")
 def replicas(tmp_path_factory):
     folder = tmp_path_factory.mktemp("replicas")
-    process = begin("train_on_replicas", folder, KERAS_BACKEND="tensorflow")
-    printed, errors = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 0, errors[-3000:]
-    return json.loads(printed.splitlines()[-1])
+    module = "tests.training.train_on_replicas"
+    return printed(begin(module, folder, KERAS_BACKEND="tensorflow"))
 
 
 @pytest.fixture(scope="module")
@@ -60,11 +40,9 @@ def hosts(tmp_path_factory):
     pytest.importorskip("jax", reason="NOT TESTED: jax is not installed")
     folder, ends = tmp_path_factory.mktemp("hosts"), []
     for _ in range(2):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        on_jax = {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
-        pair = [begin("train_on_hosts", host, port, folder, **on_jax) for host in (0, 1)]
+        port, on_jax = free_port(), {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
+        module = "tests.training.train_on_hosts"
+        pair = [begin(module, host, port, folder, **on_jax) for host in (0, 1)]
         try:
             errors = [each.communicate(timeout=PATIENCE)[1][-3000:] for each in pair]
         finally:

@@ -25,6 +25,7 @@ from recipes.knowledge_transfer import (
     verification,
     verifier,
 )
+from recipes.knowledge_transfer.as_used import told_apart_as_used
 from recipes.knowledge_transfer.thresholds import thresholds
 
 ROOT = Path(__file__).parents[2]
@@ -262,8 +263,35 @@ def test_the_verifier_is_published_without_its_people(runs, eager, tmp_path):
     words = ["verifier", "1.0.0", "--smoke", "--runs", str(runs), "--zoo", str(tmp_path)]
     model = load(publish.main(words))
     assert [task.name for task in model.tasks] == ["identity"]
+    used = {
+        each.metric: each for each in model.manifest.metrics if "kerasface verify" in each.protocol
+    }
+    assert set(used) == {"accuracy as used", "accepted of one person", "accepted of two people"}
+    assert [each.n for each in used.values()] == [24, 12, 12]
     known = thresholds_of_entry(model.manifest, "identity")
     assert set(known) == {0.1} and 0 < known[0.1] < 4
     images = faces.smoke("lfw").images
     answer = FaceVerifier(model, far=0.1)(images[0], images[0][:, ::-1])
     assert answer.same and answer.distance == pytest.approx(0.0, abs=1e-5)
+
+
+class Told:
+    """In place of a verifier: a picture is its vector."""
+
+    threshold = 0.5
+
+    def embed(self, picture):
+        return np.array(picture, float), 1
+
+
+def test_pairs_as_used_are_judged_by_the_verifiers_threshold():
+    near, far = (1.0, 0.0), (0.0, 1.0)
+    pictures = {"a": near, "b": near, "c": far, "d": far}
+    told = [("a", "b", True), ("a", "c", True), ("a", "d", False), ("c", "d", False)]
+    pairs = [faces.FacePair(*each, fold) for fold in (0, 1) for each in told]
+    found = told_apart_as_used(Told(), pictures.__getitem__, pairs)
+    assert found["pairs"] == {"all": 8, "one": 4, "two": 4}
+    assert found["accepted"]["one"]["value"] == found["accepted"]["two"]["value"] == 0.5
+    assert found["accuracy"]["value"] == 0.5
+    apart = [each for each in pairs if each.second != "c" and each.first != "c"]
+    assert told_apart_as_used(Told(), pictures.__getitem__, apart)["accuracy"]["value"] == 1

@@ -35,7 +35,7 @@ from recipes.knowledge_transfer import faces, measures, networks
 PEOPLE, OTHERS = 500, 100
 EVERY = 5
 EPOCHS, INITIALISED_EPOCHS, HINT_EPOCHS, TEACHER_EPOCHS, CHOICE_EPOCHS = 18, 12, 3, 30, 6
-TEMPERATURES = (2.0, 3.0, 5.0)
+TEMPERATURES = (2.0, 3.0, 5.0, 8.0, 12.0)
 SEEDS = {2: (0,), 4: (0,), 8: (0, 1, 2)}
 # Name of a run: what it begins from and what it learns from.
 KINDS = ("labels", "hidden", "logits", "soft", "fitnet", "ours", "long", "online", "softonly")

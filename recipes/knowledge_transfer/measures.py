@@ -162,3 +162,9 @@ def gap(first: Sequence, second: Sequence, people=None, seed: int = 0) -> dict:
         drawn.append((sums[runs] @ times).mean() / (counts @ times))
     low, high = np.quantile(drawn, [0.025, 0.975])
     return {"value": float(gaps.mean()), "low": float(low), "high": float(high)}
+
+
+def percent(number: dict, digits: int = 1) -> str:
+    """Value and interval of shares as percentages, such as "89.1 (88.3 to 89.9)"."""
+    value, low, high = (f"{100 * number[name]:.{digits}f}" for name in ("value", "low", "high"))
+    return f"{value} ({low} to {high})"

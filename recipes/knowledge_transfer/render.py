@@ -1,9 +1,10 @@
-"""The page of the three tables: our figures beside the paper's, and its claims judged.
+"""The page: three tables beside the paper's, its claims judged, and the published entries.
 
     python -m recipes.knowledge_transfer.render --runs runs/kt
 
-Reads what `classification.py`, `alignment.py` and `verification.py` have written so far; writes
-`claims.json` and `KNOWLEDGE_TRANSFER.md` beside this file, or below `--out`. A minute.
+Reads what `classification.py`, `alignment.py`, `verification.py`, `aligner.py` and `verifier.py`
+have written so far; writes `claims.json` and `KNOWLEDGE_TRANSFER.md` beside this file, or below
+`--out`. A minute.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ import numpy as np
 from kerasface.zoo.markdown import table
 from kerasface.zoo.schema import dump_json
 from recipes.knowledge_transfer import claims
+from recipes.knowledge_transfer.entry_lines import aligner_lines, verifier_lines
+from recipes.knowledge_transfer.measures import percent
 
 HERE = Path(__file__).parent
 # The paper's figures in percent, as printed; its Table 1 says 61.27, then 64.49, and Table 2 66.12,
@@ -66,13 +69,6 @@ NAMES = {
     "online": "scratch, soft predictions of the teacher online",
     "softonly": "scratch, soft predictions without labels",
 }
-
-
-def percent(number: dict) -> str:
-    """Value and interval."""
-    return "{value:.1f} ({low:.1f} to {high:.1f})".format(
-        **{name: 100 * number[name] for name in ("value", "low", "high")}
-    )
 
 
 def classification_lines(found: dict) -> list[str]:
@@ -201,7 +197,12 @@ def render(found: dict) -> tuple[str, list[dict]]:
     if "verification" in found:
         lines += verification_lines(found["verification"])
         judged += claims.judged(claims.verification_claims(found["verification"]))
-    return "\n".join([*lines, *claim_lines(judged)]), judged
+    if judged:
+        lines += claim_lines(judged)
+    for name, its_lines in (("aligner", aligner_lines), ("verifier", verifier_lines)):
+        if name in found:
+            lines += its_lines(found[name])
+    return "\n".join(lines), judged
 
 
 def main(arguments=None) -> str:
@@ -209,7 +210,7 @@ def main(arguments=None) -> str:
     parser.add_argument("--runs", type=Path, default=Path("runs/kt"))
     parser.add_argument("--out", type=Path, default=HERE)
     options = parser.parse_args(arguments)
-    parts = ("classification", "alignment", "verification")
+    parts = ("classification", "alignment", "verification", "aligner", "verifier")
     files = {name: options.runs / f"{name}.json" for name in parts}
     found = {name: json.loads(file.read_text()) for name, file in files.items() if file.exists()}
     if not found:

@@ -199,26 +199,22 @@ def render(results: dict) -> str:
         pairs, top = each["lfw"]["accuracy"], each["unseen"]["top1"]
         lines.append(
             f"{arm:9s} {each['people']:5d} people, {each['parameters'] / 1e6:.2f} M: LFW pairs "
-            f"{_percent(pairs)}, EER {100 * each['lfw']['equal_error']:.1f}, unseen top-1 "
-            f"{_percent(top)}"
+            f"{measures.percent(pairs)}, EER {100 * each['lfw']['equal_error']:.1f}, unseen top-1 "
+            f"{measures.percent(top)}"
         )
     if together := results.get("together"):
         pairs, top = together["lfw"]["accuracy"], together["unseen"]["top1"]
-        lines.append(f"teachers together: LFW pairs {_percent(pairs)}, unseen {_percent(top)}")
+        lines.append(
+            f"teachers together: LFW pairs {measures.percent(pairs)}, unseen {measures.percent(top)}"
+        )
     for title, name in (
         ("", "gain_of_distillation"),
         (" from one teacher", "gain_from_one_teacher"),
     ):
         for place, gain in results.get(name, {}).items():
-            lines.append(f"gain{title}, {place}: {_percent(gain)}")
+            lines.append(f"gain{title}, {place}: {measures.percent(gain)}")
     shared = {name: value for name, value in results["shared_with_lfw"].items() if name != "pairs"}
     return "\n".join([*lines, f"shared with LFW: {shared}"])
-
-
-def _percent(number: dict) -> str:
-    return "{value:.1f} ({low:.1f} to {high:.1f})".format(
-        **{name: 100 * each for name, each in number.items()}
-    )
 
 
 def main(arguments=None) -> dict:

@@ -204,9 +204,8 @@ def render(results: dict) -> str:
         )
     if together := results.get("together"):
         pairs, top = together["lfw"]["accuracy"], together["unseen"]["top1"]
-        lines.append(
-            f"teachers together: LFW pairs {measures.percent(pairs)}, unseen {measures.percent(top)}"
-        )
+        both = f"LFW pairs {measures.percent(pairs)}, unseen {measures.percent(top)}"
+        lines.append(f"teachers together: {both}")
     for title, name in (
         ("", "gain_of_distillation"),
         (" from one teacher", "gain_from_one_teacher"),

@@ -297,3 +297,27 @@ def test_pairs_as_used_are_judged_by_the_verifiers_threshold():
     assert found["accuracy"]["value"] == 0.5
     apart = [each for each in pairs if each.second != "c" and each.first != "c"]
     assert told_apart_as_used(Told(), pictures.__getitem__, apart)["accuracy"]["value"] == 1
+
+
+def test_the_page_has_a_row_of_each_arm_of_the_entries_and_what_teaching_brought():
+    number = {"value": 0.891, "low": 0.883, "high": 0.8994}
+    told = {"lfw": {"accuracy": number, "equal_error": 0.112}, "unseen": {"top1": number}}
+    told = {"people": 1678, "parameters": 2.4e6, **told}
+    shared = {"pictures": 20813, "near": 108, "highest": 0.779, "known": {"copies": 9, "near": 1}}
+    error = {"nme": {"value": 0.0675, "low": 0.0663, "high": 0.0687}, "failures": 0.1, "area": 0.4}
+    both = {"landmarks68": error, "landmarks5": error}
+    arms = {"teacher": {"mtfl-test": both, "w300-test": both}}
+    found = {
+        "verifier": {
+            "arms": {"alone": told, "student": told},
+            "gain_of_distillation": {"lfw": number, "unseen": number},
+            "shared_with_lfw": shared,
+        },
+        "aligner": {"arms": arms},
+    }
+    page, judged = render.render(found)
+    assert judged == [] and "The paper's claims" not in page
+    rows = [line for line in page.splitlines() if "89.1 (88.3 to 89.9)" in line]
+    assert [row.count("89.1 (88.3 to 89.9)") for row in rows] == [2, 2, 2]
+    assert "| two teachers |" in rows[2] and "108 are as near" in page
+    assert page.count("| teacher | 6.75 (6.63 to 6.87) | 10.0 | 40.0 |") == 3

@@ -97,19 +97,22 @@ def classification_lines(found: dict) -> list[str]:
             cells = [shown, spread, ", ".join(beside), f"{lfw:.1f}", str(printed[1])]
             rows.append([f"/{divisor}: {name}", str(len(runs)), *cells])
     head = ["Network", "runs", "top-1 in %", "sd over seeds", "paper", "LFW pairs", "paper"]
-    choice = ", ".join(
-        f"{value}: {100 * score:.1f} %" for value, score in found["temperatures"].items()
-    )
+    chosen, rates = _scores(found["temperatures"]), _scores(found["initialised_rates"])
     return [
         "## Tables 1 and 2: classification",
         "",
         f"{found['people']} people of CelebA, {found['train']} pictures train and {found['test']} "
-        f"test. The temperature {found['temperature']:g} was chosen on other people by nearest "
-        f"neighbours ({choice}).",
+        "test. Chosen on other people, by their nearest neighbours: the temperature "
+        f"{found['temperature']:g} ({chosen}) and, where a network is fully initialised, the rate "
+        f"{found['initialised_rate']:g} ({rates}).",
         "",
         *table(head, rows).splitlines(),
         "",
     ]
+
+
+def _scores(found: dict) -> str:
+    return ", ".join(f"{value}: {100 * score:.1f} %" for value, score in found.items())
 
 
 def alignment_lines(found: dict) -> list[str]:
@@ -130,10 +133,9 @@ def alignment_lines(found: dict) -> list[str]:
 def verification_lines(found: dict) -> list[str]:
     """Tables 4 and 5."""
     lines = ["## Tables 4 and 5: verification", ""]
-    choice = ", ".join(f"{key}: {100 * value:.1f} %" for key, value in found["margins"].items())
     lines += [
         f"Nearest neighbour among {found['unseen_people']} unseen people. The margin "
-        f"{found['margin']:g} was chosen on other people ({choice}).",
+        f"{found['margin']:g} was chosen on other people ({_scores(found['margins'])}).",
         "",
     ]
     titles = {"triplets": "Triplets alone", "softmax": "Triplets and softmax"}

@@ -6,11 +6,13 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from kerasface.inference.face_verifier import FaceVerifier, thresholds_of_entry
+from kerasface.training.devices import Devices
 from kerasface.zoo import load
 from recipes.knowledge_transfer import (
     aligner,
@@ -176,12 +178,32 @@ def test_the_page_of_made_up_results_says_what_they_say():
         for seed in (0, 1)
     }
     found = {"temperature": 3.0, "temperatures": {"3": 0.5}, "people": 20, "train": 1, "test": 1}
+    found |= {"initialised_rate": 0.05, "initialised_rates": {"0.05": 0.4, "0.1": 0.3}}
     found |= {"divisor": 2, "teacher": run(bad), "students": students}
     page, judged = render.render({"classification": found})
     verdicts = {each["claim"].split(":")[1].strip()[:22]: each["verdict"] for each in judged}
     assert verdicts["from scratch, soft pre"] == claims.HOLDS
     assert verdicts["for /8 full initialisa"] == claims.OPEN
     assert "| /8: scratch, soft predictions | 2 | 100.0 | 0.0 | 66.12, 61.27, 64.49 |" in page
+
+
+def test_the_rate_of_initialised_networks_is_chosen_by_other_people(runs, monkeypatch):
+    options = SimpleNamespace(smoke=False, runs=runs, devices=Devices())
+    data = SimpleNamespace(train=range(640), others="others")
+    students = classification.Students(options, data)
+    asked = []
+
+    def train(divisor, kind, seed, temperature, name):
+        asked.append((divisor, kind, seed, temperature, students.initialised_rate))
+        return name
+
+    scores = {"choice-r0.015": 0.3, "choice-r0.05": 0.5, "choice-r0.15": 0.4}
+    monkeypatch.setattr(students, "train", train)
+    monkeypatch.setattr(classification, "near", lambda run, faces: scores[run])
+    found = students.choose_initialised_rate(4.0)
+    assert found == {"0.015": 0.3, "0.05": 0.5, "0.15": 0.4}
+    assert asked == [(8, "ours", 0, 4.0, rate) for rate in classification.INITIALISED_RATES]
+    assert students.initialised_rate == 0.05
 
 
 KILLED = """

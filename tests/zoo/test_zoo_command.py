@@ -147,10 +147,14 @@ def processor_seconds(command):
 @pytest.mark.parametrize("arguments", [["list"], ["info", "tiny"], ["verify"], ["fetch", "tiny"]])
 def test_in_half_a_second_without_keras(zoo, monkeypatch, arguments):
     """Processor time, the least of up to twenty runs, as other work on this machine slows most of
-    them; the benchmark prints the clock's."""
+    them; where it slows all, thrice what reading weights must load. Keras alone takes ten times
+    that. The benchmark prints the clock's."""
     monkeypatch.setenv("KERASFACE_ZOO", str(zoo))
-    taken = (processor_seconds([*COMMAND, "zoo", *arguments]) for _ in range(20))
-    assert any(seconds < 0.5 for seconds in taken)
+    bare = [sys.executable, "-c", "import h5py"]
+    assert any(
+        processor_seconds([*COMMAND, "zoo", *arguments]) < max(0.5, 3 * processor_seconds(bare))
+        for _ in range(20)
+    )
     code = "import sys; from kerasface.apps.main import main; main(sys.argv[1:]);"
     code += "sys.exit(bool({'keras', 'tensorflow', 'jax'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code, "zoo", *arguments], capture_output=True)

@@ -34,6 +34,8 @@ MAX_CONFIG_BYTES = 2_000_000
 MAX_FILE_BYTES = 2_000_000_000
 # These are shares of 1, never percentages: 66.8 for 0.668 is refused.
 SHARES = ("accuracy", "balanced accuracy", "macro F1", "coverage", "ECE")
+# Of pairs of faces, as an app compares them.
+SHARES += ("accuracy as used", "accepted of one person", "accepted of two people")
 
 digest = pattern("[0-9a-f]{64}", "64 small hexadecimal digits (sha256)")
 

@@ -2,37 +2,35 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
 from kerasface.evaluation.drawing import new_figure, png_of
 from kerasface.zoo.markdown import table
 from recipes.distill_2md_mtl.methods import SETS
+from recipes.distill_2md_mtl.records import COSINE
 
-COSINE = "_gradient_cosine"
 ALL = "all three"
 
 
-def cosines(histories: Sequence[Path], tasks: dict[str, str]) -> dict | None:
+def cosines(histories: Sequence[Sequence[dict]], tasks: dict[str, str]) -> dict | None:
     """Cosines between the tasks' gradients at the shared weights, mean over runs and epochs.
 
     Args:
-        histories: `history.jsonl` of runs in which they were measured.
+        histories: of each run in which they were measured, the entries of its epochs.
         tasks: names of the tasks by the set that brings their labels.
 
     Returns:
         `{"tasks", "matrix", "first", "last"}`, the matrices as lists of lists with 1 on the
-        diagonal, of all epochs, the first and the last; None where no run is there.
+        diagonal, of all epochs, the first and the last; None where none were measured.
     """
     names = list(tasks)
-    each = []
-    for file in histories:
-        if file.exists():
-            lines = [json.loads(line) for line in file.read_text().splitlines()]
-            each.append([_matrix(line, [tasks[name] for name in names]) for line in lines])
+    each = [
+        [_matrix(entry, [tasks[name] for name in names]) for entry in history]
+        for history in histories
+        if history
+    ]
     if not each:
         return None
     epochs = np.array([run[: min(map(len, each))] for run in each])  # (runs, epochs, tasks, tasks)

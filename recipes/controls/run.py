@@ -6,8 +6,9 @@
 Trains on nine folds of CK+ with UTKFace and FairFace beside it and tests on the tenth, on FER2013
 (seven classes, neutral counted wrong; never trained on nor chosen by) and on UTKFace's validation
 part. Every arm is run on one fold first, then those that are repeated on two more with other seeds.
-Two to three minutes a run on two cores, some 60 runs. Writes `controls.json`, `CONTROLS.md` and
-figures beside this file; goes on where it was killed. `--only transfer` runs one question,
+Two to three minutes a run on two cores, some 60 runs. A finished run leaves a record in `finished/`
+beside this file, from which `controls.json`, `CONTROLS.md` and figures are written; a killed run
+goes on, also on another machine. `--only transfer` runs one question,
 `--render` none; what `--smoke` writes stands beside its runs. `--devices` and `--hosts`: see
 `recipes/README.md`; the gradients' cosines are measured on TensorFlow only, so on one host.
 """
@@ -15,6 +16,7 @@ figures beside this file; goes on where it was killed. `--only transfer` runs on
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,8 +25,9 @@ from kerasface.evaluation.drawing import new_figure, png_of
 from kerasface.zoo.markdown import table
 from recipes.controls import affinity
 from recipes.controls.arms import ARMS, CONTROLS, Control
-from recipes.distill_2md_mtl.answers import hits, interval, tested
-from recipes.distill_2md_mtl.runs import METRICS, Run, run_all, write_whole
+from recipes.distill_2md_mtl import records
+from recipes.distill_2md_mtl.answers import hits, interval
+from recipes.distill_2md_mtl.runs import Run, run_all, write_whole
 from recipes.distill_2md_mtl.splits import testing_sets
 from recipes.distill_2md_mtl.train import add_options, check_rows, complete, run_one
 
@@ -65,20 +68,24 @@ def wanted(only: str | None, smoke: bool = False) -> list[Run]:
     return list(runs)
 
 
-def collect(runs: Path, load, domains) -> dict:
-    """By question, arm and protocol: mean accuracy over the runs, interval, gap to the first."""
-    kept = {}
+def collect(kept: Path, load, domains) -> dict:
+    """By question, arm and protocol: mean accuracy over the runs, interval, gap to the first.
+
+    Args:
+        kept: folder of the runs' records.
+        load: function of a file's name that gives its set.
+        domains: whose sets they are.
+    """
+    parts = {}
 
     def part_of(arm, split, seed, protocol):
         key = (arm, split, seed, protocol)
-        if key not in kept:
-            run = Run(arm, split, seed).folder(runs)
-            if (run / METRICS).exists():
+        if key not in parts:
+            record, parts[key] = records.read(Run(arm, split, seed), kept), None
+            if record is not None:
                 prepared = testing_sets(load, split, domains, (protocol,))[protocol]
-                kept[key] = tested(run, protocol, prepared, split)
-            else:
-                kept[key] = None
-        return kept[key]
+                parts[key] = records.tested(record, protocol, prepared, split)
+        return parts[key]
 
     results = {}
     for name, control in CONTROLS.items():
@@ -97,9 +104,11 @@ def collect(runs: Path, load, domains) -> dict:
                 row["measured"][protocol] = _number(own, first if arm != control.arms[0] else {})
             results[name]["arms"][arm] = row
     if "affinity" in results:
-        histories = [Run(AFFINE, *place).folder(runs) / "history.jsonl" for place in PLACES]
+        affine = [records.read(Run(AFFINE, *place), kept) for place in PLACES]
         tasks = {name: task.name for name, task in domains.tasks.items()}
-        results["affinity"]["cosines"] = affinity.cosines(histories, tasks)
+        results["affinity"]["cosines"] = affinity.cosines(
+            [record["cosines"] for record in affine if record is not None], tasks
+        )
         results["affinity"]["pairwise"] = affinity.pairwise(results["affinity"]["arms"], TESTS)
     return results
 
@@ -201,7 +210,7 @@ def draw_all(results: dict, folder: Path) -> None:
 
 def write(options) -> str:
     """Results, page and figures of the runs that are there; returns the page."""
-    results = collect(options.runs, options.load, options.domains)
+    results = collect(options.out / records.FOLDER, options.load, options.domains)
     draw_all(results, options.out / "figures")
     write_whole(options.out / "controls.json", results)
     (options.out / "CONTROLS.md").write_text(render(results))
@@ -222,17 +231,26 @@ def main(arguments=None) -> None:
     options.out = options.out or (options.runs if options.special else HERE)
     options.out.mkdir(parents=True, exist_ok=True)
 
+    kept = options.out / records.FOLDER
+    left = wanted(options.only, options.smoke)
+    records.check(left, kept, ARMS, options)
+
+    def keep() -> None:
+        for run in left:
+            records.keep(run, options.runs, kept)
+
     def start(run: Run) -> None:
         options.split, options.seed = run.split, run.seed
         run_one(run.method, options, ARMS)
+        options.devices.once(keep)
 
     def page() -> None:
         options.devices.once(lambda: write(options) and None)
 
+    options.devices.once(keep)
     if not options.render:
-        left = wanted(options.only, options.smoke)
         check_rows({run.method for run in left}, options, ARMS)
-        run_all(left, options.runs, start, page, options.devices)
+        run_all(left, partial(records.seconds_of, kept=kept), start, page, options.devices)
     options.devices.once(lambda: print(write(options)))
 
 

@@ -1,8 +1,7 @@
-"""What finished runs answered, read from their files, and how sure a mean of them is."""
+"""What a trained network answers to those who test, and how sure a mean of answers is."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +10,8 @@ from kerasface.data.prepared import PreparedSet
 from kerasface.evaluation.measures import confusion_matrix
 from kerasface.evaluation.protocols import Tested, find_protocol
 from kerasface.models import FaceModel
-from kerasface.tasks import from_config
 from kerasface.training.validation import predict
+from recipes.distill_2md_mtl.records import people_of
 
 RESAMPLES = 2000
 
@@ -28,42 +27,12 @@ def answer(model: FaceModel, tests: dict[str, PreparedSet], split: str, run: Pat
         test = prepared.take(prepared.masks[label])
         outputs = predict(model, test.images)
         np.savez(run / f"answers-{name}.npz", names=test.names, **{label: outputs[label]})
-        results[name] = protocol.score([_tested(name, model.tasks, outputs, test, split, run)])
+        task, answers = protocol.target.answers(model.tasks, outputs)
+        people = people_of(test)
+        results[name] = protocol.score(
+            [Tested(split, task, answers, test.labels[label], people, test.names, run)]
+        )
     return results
-
-
-def tested(run: Path, protocol_name: str, prepared: PreparedSet, split: str) -> Tested | None:
-    """What a run answered; None where it was not asked.
-
-    Args:
-        run: its folder.
-        protocol_name: that asked.
-        prepared: the set that tests.
-        split: name of the run's split.
-
-    Raises:
-        ValueError: it was asked of other pictures.
-    """
-    file = run / f"answers-{protocol_name}.npz"
-    if not file.exists():
-        return None
-    label = find_protocol(protocol_name).target.label_task().name
-    test = prepared.take(prepared.masks[label])
-    with np.load(file, allow_pickle=False) as stored:
-        outputs, names = {label: stored[label]}, stored["names"]
-    if names.tolist() != test.names.tolist():
-        raise ValueError(f"{file} answers other pictures than {protocol_name} asks")
-    config = json.loads((run / "config.json").read_text())["config"]
-    tasks = [from_config(each) for each in config["spec"]["tasks"]]
-    return _tested(protocol_name, tasks, outputs, test, split, run)
-
-
-def _tested(protocol_name, tasks, outputs, test, split, run) -> Tested:
-    protocol = find_protocol(protocol_name)
-    label = protocol.target.label_task().name
-    task, answers = protocol.target.answers(tasks, outputs)
-    people = np.array([who or name for who, name in zip(test.subjects, test.names, strict=True)])
-    return Tested(split, task, answers, test.labels[label], people.astype(str), test.names, run)
 
 
 def hits(part: Tested) -> np.ndarray:

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 
-from kerasface.evaluation.figures import read_history
 from kerasface.evaluation.protocols import Tested
-from recipes.distill_2md_mtl.answers import confusion, hits, interval, tested
+from recipes.distill_2md_mtl import records
+from recipes.distill_2md_mtl.answers import confusion, hits, interval
 from recipes.distill_2md_mtl.methods import METHODS
-from recipes.distill_2md_mtl.runs import METRICS, Run, seconds_of
+from recipes.distill_2md_mtl.runs import Run
 from recipes.distill_2md_mtl.sets import Domains
 from recipes.distill_2md_mtl.splits import ACROSS, SPLITS, testing_sets
 
 SEEDS = (0, 1, 2)
 FOLDS = SPLITS[1:]
 SIX, NEUTRAL = "six classes", "neutral"
-PROBE = "probe/balanced_accuracy"
 # By task, what the other rows are compared with: alone and with as many pictures in all, or alone
 # and with as many of its own as it has among others.
 BASELINES = {
@@ -45,11 +44,11 @@ def runs_of(method: str, folds: bool) -> list[Run]:
     return [Run(method, ACROSS, seed) for seed in SEEDS]
 
 
-def collect(runs: Path, load, domains: Domains) -> dict:
+def collect(kept: Path, load, domains: Domains) -> dict:
     """All numbers of finished runs, JSON-safe, by protocol and method.
 
     Args:
-        runs: folder of all runs.
+        kept: folder of their records.
         load: function of a file's name that gives its set.
         domains: whose sets they are.
     """
@@ -60,10 +59,10 @@ def collect(runs: Path, load, domains: Domains) -> dict:
         for method in METHODS:
             parts = {}
             for run in runs_of(method, folds):
-                folder = run.folder(runs)
-                if (folder / METRICS).exists():
+                record = records.read(run, kept)
+                if record is not None:
                     prepared = testing_sets(load, run.split, domains, (protocol,))[protocol]
-                    part = tested(folder, protocol, prepared, run.split)
+                    part = records.tested(record, protocol, prepared, run.split)
                     parts |= {} if part is None else {run.split + str(run.seed): part}
             if parts:
                 found[method] = parts
@@ -128,30 +127,22 @@ def joined(parts: Mapping[str, Tested], folds: bool) -> tuple[np.ndarray, np.nda
     return np.mean(rows, axis=0), people[0]
 
 
-def minutes(runs: Path) -> dict[str, float]:
+def minutes(kept: Path) -> dict[str, float]:
     """Mean wall time by method of the finished runs."""
-    found = {}
-    for method in METHODS:
-        each = [
-            seconds
-            for run in (*runs_of(method, True), *runs_of(method, False))
-            if (seconds := seconds_of(run.folder(runs))) is not None
-        ]
-        if each:
-            found[method] = float(np.mean(each)) / 60
-    return found
+    return _mean_of(kept, lambda record: record["wall_seconds"] / 60)
 
 
-def probed(runs: Path) -> dict[str, float]:
+def probed(kept: Path) -> dict[str, float]:
     """Mean balanced accuracy by method of the domain probe at the end of the runs that have one."""
+    return _mean_of(kept, lambda record: record["probe"])
+
+
+def _mean_of(kept: Path, number: Callable[[dict], float | None]) -> dict[str, float]:
     found = {}
     for method in METHODS:
-        each = []
-        for run in (*runs_of(method, True), *runs_of(method, False)):
-            file = run.folder(runs) / "history.jsonl"
-            if (file.parent / METRICS).exists():
-                last = read_history(file)[-1]
-                each += [last[PROBE]] if PROBE in last else []
+        runs = (*runs_of(method, True), *runs_of(method, False))
+        finished = [record for run in runs if (record := records.read(run, kept)) is not None]
+        each = [value for record in finished if (value := number(record)) is not None]
         if each:
             found[method] = float(np.mean(each))
     return found

@@ -74,15 +74,9 @@ def write_whole(path: Path, content: dict) -> None:
     unfinished.replace(path)
 
 
-def seconds_of(folder: Path) -> float | None:
-    """Wall time of a finished run, or None."""
-    file = folder / METRICS
-    return json.loads(file.read_text())["wall_seconds"] if file.exists() else None
-
-
 def run_all(
     wanted: Iterable[Run],
-    runs: Path,
+    seconds_of: Callable[[Run], float | None],
     start: Callable[[Run], object],
     after: Callable[[], object] = lambda: None,
     devices: Devices | None = None,
@@ -91,13 +85,13 @@ def run_all(
 
     Args:
         wanted: the runs.
-        runs: folder of all runs.
+        seconds_of: wall time of a finished run, None of another.
         start: trains one; a kill in it loses that run's last epoch at most.
         after: called when the last run of a split and seed is done.
         devices: that train them; on several hosts all come here, and the first one prints.
     """
     wanted, devices = list(wanted), Devices() if devices is None else devices
-    found = devices.once(lambda: [seconds_of(run.folder(runs)) for run in wanted])
+    found = devices.once(lambda: [seconds_of(run) for run in wanted])
     times = dict(zip(wanted, found, strict=True))
     left = [run for run, seconds in times.items() if seconds is None]
     if devices.chief:

@@ -4,9 +4,11 @@
     python -m recipes.distill_2md_mtl.table --prepared runs/2md-prepared --runs runs/2md
 
 trains what is not there yet, across domains first (7 rows under three seeds, with age and gender
-alone), then CK+ fold by fold (7 rows each). After each seed and fold it writes `results.json`,
-`RESULTS.md` and figures beside this file, and HParams beside the runs. A run is two to three
-minutes on two cores, the whole about five hours. A killed table goes on with the same command.
+alone), then CK+ fold by fold (7 rows each). A finished run leaves a record in `finished/` beside
+this file; after each seed and fold `results.json`, `RESULTS.md` and figures are written from the
+records, and HParams beside the runs. A run is two to three minutes on two cores, the whole about
+five hours. A killed table goes on with the same command, also on another machine: what has a record
+is not trained again. To begin anew, remove `finished/`, or give another `--out`.
 `--only across` or `--only folds` trains one half; `--render` trains nothing and reads what is
 there. `--paper` has the paper's VGG-16 and 200 epochs (a GPU's work), `--sets paper` its data
 sets, `--smoke` a few steps on synthetic faces; what those write stands beside their runs.
@@ -18,11 +20,13 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 from kerasface.evaluation.figures import confusion_figure, learning_curves, read_history
 from kerasface.evaluation.protocols import find_protocol
 from kerasface.training.tensorboard import TableRow, write_hparams
+from recipes.distill_2md_mtl import records
 from recipes.distill_2md_mtl.methods import FULL, METHODS
 from recipes.distill_2md_mtl.page import TITLES, render
 from recipes.distill_2md_mtl.results import FOLDS, SEEDS, asked, collect, minutes, probed
@@ -113,8 +117,9 @@ def hparams_rows(results: dict) -> list[TableRow]:
 
 def write(options) -> str:
     """Results, page, figures and HParams of the runs that are there; returns the page."""
-    results = collect(options.runs, options.load, options.domains)
-    results |= {"minutes": minutes(options.runs), "probe": probed(options.runs)}
+    kept = options.out / records.FOLDER
+    results = collect(kept, options.load, options.domains)
+    results |= {"minutes": minutes(kept), "probe": probed(kept)}
     draw(results, options, options.out / "figures")
     write_hparams(options.runs, hparams_rows(results))
     write_whole(options.out / "results.json", results)
@@ -133,20 +138,27 @@ def main(arguments=None) -> None:
     # Only the table's own runs write the table's own page.
     options.out = options.out or (options.runs if options.special else HERE)
     options.out.mkdir(parents=True, exist_ok=True)
-    folds = options.domains.folds
+    kept, folds = options.out / records.FOLDER, options.domains.folds
+    left = wanted(options.only, options.smoke)
+    records.check(left, kept, METHODS, options)
+
+    def keep() -> None:
+        for run in left:
+            records.keep(run, options.runs, kept)
 
     def start(run: Run) -> None:
         options.split, options.seed = run.split, run.seed
         options.asked = None if run.split == ACROSS else (folds,)
         run_one(run.method, options)
+        options.devices.once(keep)
 
     def page() -> None:
         options.devices.once(lambda: write(options) and None)
 
+    options.devices.once(keep)  # of runs that were trained one by one, too
     if not options.render:
-        left = wanted(options.only, options.smoke)
         check_rows({run.method for run in left}, options)
-        run_all(left, options.runs, start, page, options.devices)
+        run_all(left, partial(records.seconds_of, kept=kept), start, page, options.devices)
     options.devices.once(lambda: print(write(options)))
 
 

@@ -123,22 +123,20 @@ def test_the_main_task_is_never_spoilt():
     np.testing.assert_array_equal(again["gender"].labels["gender"], gender)
 
 
-def test_matrices_by_hand(tmp_path):
+def test_matrices_by_hand():
     """Cosines of two epochs are averaged; a pair's accuracy stands in both of its rows."""
     names = {"age": "age_two_class", "gender": "gender", "expression": "expression"}
-    file = tmp_path / "history.jsonl"
-    lines = []
+    history = []
     for value in (0.2, 0.4):
-        line = {"expression_and_gender_gradient_cosine": -value}
-        line["age_two_class_and_gender_gradient_cosine"] = value
-        line["expression_and_age_two_class_gradient_cosine"] = 0.0
-        lines.append(json.dumps(line))
-    file.write_text("\n".join(lines))
-    found = affinity.cosines([file, tmp_path / "not-there"], names)
+        entry = {"expression_and_gender_gradient_cosine": -value}
+        entry["age_two_class_and_gender_gradient_cosine"] = value
+        entry["expression_and_age_two_class_gradient_cosine"] = 0.0
+        history.append(entry)
+    found = affinity.cosines([history, []], names)
     expected = [[1, 0.3, 0.0], [0.3, 1, -0.3], [0.0, -0.3, 1]]
     np.testing.assert_allclose(found["matrix"], expected)
     np.testing.assert_allclose(found["last"][0][1], 0.4)
-    assert affinity.cosines([tmp_path / "not-there"], names) is None
+    assert affinity.cosines([[]], names) is None
 
     def arm(**measured):
         return {"measured": {run.TESTS[k]: {"accuracy": v} for k, v in measured.items()}}

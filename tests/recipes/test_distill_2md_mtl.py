@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sys
 from argparse import Namespace
 from functools import partial
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 from kerasface.training.trained_run import load_trained
-from recipes.distill_2md_mtl import answers, results, runs, splits, table, train
+from recipes.distill_2md_mtl import answers, records, results, runs, splits, table, train
 from recipes.distill_2md_mtl.methods import METHODS, ROWS_IN_BATCH
 from recipes.distill_2md_mtl.paper_figures import PAPER, PROTOCOLS
 from recipes.distill_2md_mtl.sets import DOMAINS, FILES, files_of, smoke_set, without_label
@@ -146,11 +147,11 @@ def test_a_run_its_teacher_and_the_page(tmp_path):
     train.main(command)
     assert (student / "metrics.json").stat().st_mtime_ns == before
 
-    kept = Path(table.__file__).with_name("RESULTS.md")
-    stamp = kept.stat().st_mtime_ns if kept.exists() else None
+    own = Path(table.__file__).with_name("RESULTS.md")
+    stamp = own.stat().st_mtime_ns if own.exists() else None
     table.main(["--smoke", "--render", "--runs", str(folder)])
     # What a smoke run found never takes the place of the table's own results.
-    assert (kept.stat().st_mtime_ns if kept.exists() else None) == stamp
+    assert (own.stat().st_mtime_ns if own.exists() else None) == stamp
     found = json.loads((folder / "results.json").read_text())
     headline = finished["results"]["ck48_to_fer2013"]["headline"]["value"]
     seven = found["ck48_to_fer2013"]
@@ -165,6 +166,20 @@ def test_a_run_its_teacher_and_the_page(tmp_path):
     figures = {path.name for path in (folder / "figures").iterdir()}
     assert {"confusion-ck48_to_fer2013.png", "curves-gender.png"} <= figures
     assert list((folder / "hparams").rglob("events.out.tfevents.*"))
+
+    # The records alone are enough for the same page, and for not training again.
+    kept = folder / records.FOLDER
+    assert sorted(file.name for file in kept.rglob("*.json")) == [
+        "da-2md-mtl-s0.json",
+        "dr-distill-da-2md-mtl-s0.json",
+    ]
+    shutil.rmtree(across)
+    table.main(["--smoke", "--render", "--runs", str(folder)])
+    assert (folder / "RESULTS.md").read_text() == page
+    again = json.loads((folder / "results.json").read_text())
+    assert again == found
+    with pytest.raises(ValueError, match="other settings.*Received: trunk="):
+        table.main(["--render", "--runs", str(folder), "--out", str(folder)])
 
 
 @pytest.mark.slow
@@ -202,14 +217,13 @@ def test_what_is_to_be_run():
     assert {run.method for run in table.wanted("folds")} == set(rows)
 
 
-def test_finished_runs_are_skipped_and_a_process_is_left_in_time(tmp_path, monkeypatch):
+def test_finished_runs_are_skipped_and_a_process_is_left_in_time(monkeypatch):
     wanted = [runs.Run("a", f"fold-{fold}", 0) for fold in range(5)]
-    wanted[1].folder(tmp_path).mkdir(parents=True)
-    runs.write_whole(wanted[1].folder(tmp_path) / runs.METRICS, {"wall_seconds": 60.0})
+    seconds = {wanted[1]: 60.0}
     started, anew, written = [], [], []
     monkeypatch.setattr(runs, "RUNS_A_PROCESS", 2)
     monkeypatch.setattr(os, "execv", lambda program, command: anew.append((program, command)))
-    runs.run_all(wanted, tmp_path, started.append, lambda: written.append(len(started)))
+    runs.run_all(wanted, seconds.get, started.append, lambda: written.append(len(started)))
     assert started == [wanted[0], *wanted[2:]] and written == [1, 2, 3, 4]
     assert anew == [(sys.executable, [sys.executable, *sys.orig_argv[1:]])]
     assert runs.outlook({wanted[0]: None, wanted[1]: 60.0}) == (
@@ -246,6 +260,23 @@ def test_difference_is_paired():
     assert numbers["other"]["accuracy"] == 0.5 and not numbers["baseline"]["over"]
     confusion = np.array(numbers["other"]["confusion"])
     assert confusion[:2, :2].tolist() == [[1, 1], [1, 1]] and confusion.sum() == 4
+
+
+def record_of(test, said):
+    """Of a run that gave these faces these classes."""
+    answer = {"faces": records.faces_id(test.names), "said": "".join(map(str, said))}
+    return {"config": {"method": {"title": "A"}}, "answers": {"ck48_to_fer2013": answer}}
+
+
+def test_a_record_is_read_as_it_was_answered():
+    test = drawn("fer2013-validation")
+    said = np.arange(len(test)) % 7
+    found = records.tested(record_of(test, said), "ck48_to_fer2013", test, "across")
+    np.testing.assert_array_equal(found.outputs.argmax(1), said)
+    np.testing.assert_array_equal(answers.hits(found), said == test.labels["expression"])
+    assert records.tested(record_of(test, said), "utkface_gender", test, "across") is None
+    with pytest.raises(ValueError, match="answers other pictures than ck48_to_fer2013"):
+        records.tested(record_of(test, said), "ck48_to_fer2013", test.take(said < 6), "across")
 
 
 def options(**more):

@@ -1,4 +1,4 @@
-"""Of the page: what the trainings of the published aligner and verifier gave, arm by arm."""
+"""Pages of the published aligner and verifier: what their trainings gave, arm by arm."""
 
 from __future__ import annotations
 
@@ -25,12 +25,13 @@ POINT_SETS = {
     "w300-test landmarks5": "Helen, 5 points",
 }
 
+RENDERED = "Rendered by `python -m recipes.knowledge_transfer.render`."
 RATES = ("equal_error", "tar_at_0.01")
 
 
 def aligner_lines(found: dict) -> list[str]:
     """Mean errors, failures and area by arm, then what teaching brought on the same faces."""
-    lines = ["## The aligner", "", "Errors in percent of the distance of the eyes.", ""]
+    lines = ["# The aligner", "", f"Errors in percent of the distance of the eyes. {RENDERED}", ""]
     for place, title in POINT_SETS.items():
         name, task = place.split()
         rows = []
@@ -55,7 +56,7 @@ def aligner_lines(found: dict) -> list[str]:
 
 def verifier_lines(found: dict) -> list[str]:
     """Pairs and nearest neighbours by arm, what teaching brought, and what two sets share."""
-    lines = ["## The verifier", ""]
+    lines = ["# The verifier", "", f"Percent, with 95 % intervals. {RENDERED}", ""]
     rows = []
     for arm, words in VERIFIER_ARMS.items():
         if arm in found["arms"]:

@@ -1,10 +1,11 @@
-"""The page: three tables beside the paper's, its claims judged, and the published entries.
+"""The pages: the tables beside the paper's with its claims judged, and each published entry's arms.
 
     python -m recipes.knowledge_transfer.render --runs runs/kt
 
 Reads what `classification.py`, `alignment.py`, `verification.py`, `aligner.py` and `verifier.py`
-have written so far; writes `claims.json` and `KNOWLEDGE_TRANSFER.md` beside this file, or below
-`--out`. A minute.
+have written so far. Writes `claims.json` and `KNOWLEDGE_TRANSFER.md`, `ALIGNER.md` and
+`VERIFIER.md` beside this file, or below `--out`, each where its results are there: a page outlives
+the machine whose runs it shows. A minute.
 """
 
 from __future__ import annotations
@@ -69,6 +70,19 @@ NAMES = {
     "online": "scratch, soft predictions of the teacher online",
     "softonly": "scratch, soft predictions without labels",
 }
+
+
+ABOUT = [
+    "# Model distillation with knowledge transfer",
+    "",
+    "Wang et al. (2017) at the size of two processor cores: 48 x 48 pixels, 500 people with "
+    "ten pictures each to train on, ResNet-50/2 for a teacher. The levels are far from the "
+    "paper's, which had some fifty pictures of 10,000 people; it is the order that is tested. "
+    "Percent, with 95 % intervals by the bootstrap over people (over faces for points), and "
+    "over seeds where there are several: one seed says nothing of how far seeds differ. "
+    "Rendered by `python -m recipes.knowledge_transfer.render`.",
+    "",
+]
 
 
 def classification_lines(found: dict) -> list[str]:
@@ -175,20 +189,10 @@ def claim_lines(judged: list[dict]) -> list[str]:
     ]
 
 
-def render(found: dict) -> tuple[str, list[dict]]:
-    """The page and the judged claims, of the parts that are there."""
-    lines = [
-        "# Model distillation with knowledge transfer",
-        "",
-        "Wang et al. (2017) at the size of two processor cores: 48 x 48 pixels, 500 people with "
-        "ten pictures each to train on, ResNet-50/2 for a teacher. The levels are far from the "
-        "paper's, which had some fifty pictures of 10,000 people; it is the order that is tested. "
-        "Percent, with 95 % intervals by the bootstrap over people (over faces for points), and "
-        "over seeds where there are several: one seed says nothing of how far seeds differ. "
-        "Rendered by `python -m recipes.knowledge_transfer.render`.",
-        "",
-    ]
-    judged: list[dict] = []
+def render(found: dict) -> tuple[dict[str, str], list[dict]]:
+    """Pages by name, and the judged claims, of the parts that are there."""
+    pages, judged = {}, []
+    lines = []
     if "classification" in found:
         lines += classification_lines(found["classification"])
         judged += claims.judged(claims.classification_claims(found["classification"]))
@@ -199,15 +203,15 @@ def render(found: dict) -> tuple[str, list[dict]]:
     if "verification" in found:
         lines += verification_lines(found["verification"])
         judged += claims.judged(claims.verification_claims(found["verification"]))
-    if judged:
-        lines += claim_lines(judged)
+    if lines:
+        pages["KNOWLEDGE_TRANSFER"] = "\n".join([*ABOUT, *lines, *claim_lines(judged)])
     for name, its_lines in (("aligner", aligner_lines), ("verifier", verifier_lines)):
         if name in found:
-            lines += its_lines(found[name])
-    return "\n".join(lines), judged
+            pages[name.upper()] = "\n".join(its_lines(found[name]))
+    return pages, judged
 
 
-def main(arguments=None) -> str:
+def main(arguments=None) -> dict[str, str]:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=Path, default=Path("runs/kt"))
     parser.add_argument("--out", type=Path, default=HERE)
@@ -217,11 +221,13 @@ def main(arguments=None) -> str:
     found = {name: json.loads(file.read_text()) for name, file in files.items() if file.exists()}
     if not found:
         parser.error(f"{options.runs} holds no results of {', '.join(parts)}")
-    page, judged = render(found)
-    (options.out / "KNOWLEDGE_TRANSFER.md").write_text(page)
-    (options.out / "claims.json").write_bytes(dump_json(judged))
-    print(page)
-    return page
+    pages, judged = render(found)
+    for name, page in pages.items():
+        (options.out / f"{name}.md").write_text(page)
+        print(page)
+    if judged:
+        (options.out / "claims.json").write_bytes(dump_json(judged))
+    return pages
 
 
 if __name__ == "__main__":

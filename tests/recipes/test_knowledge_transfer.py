@@ -180,7 +180,8 @@ def test_the_page_of_made_up_results_says_what_they_say():
     found = {"temperature": 3.0, "temperatures": {"3": 0.5}, "people": 20, "train": 1, "test": 1}
     found |= {"initialised_rate": 0.05, "initialised_rates": {"0.05": 0.4, "0.1": 0.3}}
     found |= {"divisor": 2, "teacher": run(bad), "students": students}
-    page, judged = render.render({"classification": found})
+    pages, judged = render.render({"classification": found})
+    page = pages["KNOWLEDGE_TRANSFER"]
     verdicts = {each["claim"].split(":")[1].strip()[:22]: each["verdict"] for each in judged}
     assert verdicts["from scratch, soft pre"] == claims.HOLDS
     assert verdicts["for /8 full initialisa"] == claims.OPEN
@@ -256,7 +257,7 @@ def test_classification_alignment_and_verification(runs, eager):
     assert set(found["softmax"]["students"]) == {"8-distill-soft"}
     again = classification.main(words)  # trains nothing: what is done is skipped
     assert again == first
-    page = render.main(["--runs", str(runs), "--out", str(runs)])
+    page = render.main(["--runs", str(runs), "--out", str(runs)])["KNOWLEDGE_TRANSFER"]
     assert "## Table 3" in page and "ResNet-50/2" in page
     assert json.loads((runs / "claims.json").read_text())
 
@@ -337,9 +338,10 @@ def test_the_page_has_a_row_of_each_arm_of_the_entries_and_what_teaching_brought
         },
         "aligner": {"arms": arms},
     }
-    page, judged = render.render(found)
-    assert judged == [] and "The paper's claims" not in page
+    pages, judged = render.render(found)
+    assert judged == [] and set(pages) == {"ALIGNER", "VERIFIER"}
+    page = pages["VERIFIER"]
     rows = [line for line in page.splitlines() if "89.1 (88.3 to 89.9)" in line]
     assert [row.count("89.1 (88.3 to 89.9)") for row in rows] == [2, 2, 2]
     assert "| two teachers |" in rows[2] and "108 are as near" in page
-    assert page.count("| teacher | 6.75 (6.63 to 6.87) | 10.0 | 40.0 |") == 3
+    assert pages["ALIGNER"].count("| teacher | 6.75 (6.63 to 6.87) | 10.0 | 40.0 |") == 3

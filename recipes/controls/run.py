@@ -8,9 +8,10 @@ Trains on nine folds of CK+ with UTKFace and FairFace beside it and tests on the
 part. Every arm is run on one fold first, then those that are repeated on two more with other seeds.
 Two to three minutes a run on two cores, some 60 runs. A finished run leaves a record in `finished/`
 beside this file, from which `controls.json`, `CONTROLS.md` and figures are written; a killed run
-goes on, also on another machine. `--only transfer` runs one question,
-`--render` none; what `--smoke` writes stands beside its runs. `--devices` and `--hosts`: see
-`recipes/README.md`; the gradients' cosines are measured on TensorFlow only, so on one host.
+goes on, also on another machine. `--share` divides the runs among processes, as of the table.
+`--only transfer` runs one question, `--render` none; what `--smoke` writes stands beside its runs.
+`--devices` and `--hosts`: see `recipes/README.md`; the gradients' cosines are measured on
+TensorFlow only, so on one host.
 """
 
 from __future__ import annotations
@@ -29,7 +30,13 @@ from recipes.distill_2md_mtl import records
 from recipes.distill_2md_mtl.answers import hits, interval
 from recipes.distill_2md_mtl.runs import Run, run_all, write_whole
 from recipes.distill_2md_mtl.splits import testing_sets
-from recipes.distill_2md_mtl.train import add_options, check_rows, complete, run_one
+from recipes.distill_2md_mtl.train import (
+    add_options,
+    add_share,
+    check_rows,
+    complete,
+    run_one,
+)
 
 HERE = Path(__file__).parent
 # In whose runs the cosines between the tasks' gradients are measured each epoch.
@@ -220,6 +227,7 @@ def write(options) -> str:
 def main(arguments=None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add_options(parser, Path("runs/controls"))
+    add_share(parser)
     parser.add_argument("--only", choices=CONTROLS)
     parser.add_argument("--render", action="store_true", help="train nothing")
     parser.add_argument("--out", type=Path, help="of the page; default beside this file")
@@ -232,7 +240,7 @@ def main(arguments=None) -> None:
     options.out.mkdir(parents=True, exist_ok=True)
 
     kept = options.out / records.FOLDER
-    left = wanted(options.only, options.smoke)
+    left = options.share.taken(wanted(options.only, options.smoke))
     records.check(left, kept, ARMS, options)
 
     def keep() -> None:

@@ -8,7 +8,13 @@ alone), then CK+ fold by fold (7 rows each). A finished run leaves a record in `
 this file; after each seed and fold `results.json`, `RESULTS.md` and figures are written from the
 records, and HParams beside the runs. A run is two to three minutes on two cores, the whole about
 five hours. A killed table goes on with the same command, also on another machine: what has a record
-is not trained again. To begin anew, remove `finished/`, or give another `--out`.
+is not trained again. To begin anew, remove `finished/`, or give another `--out`. Small networks
+gain little by a second core, so on a CPU two processes of one core each get further:
+
+    taskset -c 0 python -m recipes.distill_2md_mtl.table --share 1/2 ... &
+    taskset -c 1 python -m recipes.distill_2md_mtl.table --share 2/2 ... & wait
+    python -m recipes.distill_2md_mtl.table --render ...
+
 `--only across` or `--only folds` trains one half; `--render` trains nothing and reads what is
 there. `--paper` has the paper's VGG-16 and 200 epochs (a GPU's work), `--sets paper` its data
 sets, `--smoke` a few steps on synthetic faces; what those write stands beside their runs.
@@ -32,7 +38,13 @@ from recipes.distill_2md_mtl.page import TITLES, render
 from recipes.distill_2md_mtl.results import FOLDS, SEEDS, asked, collect, minutes, probed
 from recipes.distill_2md_mtl.runs import Run, run_all, write_whole
 from recipes.distill_2md_mtl.splits import ACROSS
-from recipes.distill_2md_mtl.train import add_options, check_rows, complete, run_one
+from recipes.distill_2md_mtl.train import (
+    add_options,
+    add_share,
+    check_rows,
+    complete,
+    run_one,
+)
 
 HERE = Path(__file__).parent
 # Rows whose learning curves are drawn, of the first seed.
@@ -131,6 +143,7 @@ def write(options) -> str:
 def main(arguments=None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add_options(parser)
+    add_share(parser)
     parser.add_argument("--only", choices=("across", "folds"))
     parser.add_argument("--render", action="store_true", help="train nothing")
     parser.add_argument("--out", type=Path, help="of the page; default beside this file")
@@ -139,7 +152,7 @@ def main(arguments=None) -> None:
     options.out = options.out or (options.runs if options.special else HERE)
     options.out.mkdir(parents=True, exist_ok=True)
     kept, folds = options.out / records.FOLDER, options.domains.folds
-    left = wanted(options.only, options.smoke)
+    left = options.share.taken(wanted(options.only, options.smoke))
     records.check(left, kept, METHODS, options)
 
     def keep() -> None:

@@ -231,6 +231,26 @@ def test_finished_runs_are_skipped_and_a_process_is_left_in_time(monkeypatch):
     )
 
 
+@pytest.mark.parametrize("text", ["0/2", "3/2", "1", "a/b", "1/0", ""])
+def test_a_share_that_is_none(text):
+    with pytest.raises(ValueError, match=f"a share is such as 1/2.*Received: {text}"):
+        runs.Share.parse(text)
+
+
+def test_shares_are_every_run_once_and_keep_teachers_with_their_students():
+    """Splits of 3, 1 and 1 runs: the first process has the three, the second the others."""
+    wanted = [runs.Run(name, "a", 0) for name in "xyz"]
+    wanted += [runs.Run("x", "b", 0), runs.Run("x", "b", 1)]
+    first, second = (runs.Share.parse(text).taken(wanted) for text in ("1/2", "2/2"))
+    assert first == wanted[:3] and second == wanted[3:]
+    assert runs.Share(1, 1).taken(wanted) == wanted
+    table_runs = table.wanted(None)
+    parts = [runs.Share(place, 3).taken(table_runs) for place in (1, 2, 3)]
+    assert sorted(run for part in parts for run in part) == sorted(table_runs)
+    places = [{run[1:] for run in part} for part in parts]
+    assert not places[0] & places[1] and not places[1] & places[2] and not places[0] & places[2]
+
+
 def test_a_stopwatch_goes_on():
     watch = runs.Stopwatch()
     watch.set_state({"seconds": 100.0})

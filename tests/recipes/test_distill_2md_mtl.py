@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from kerasface.training.trained_run import load_trained
-from recipes.distill_2md_mtl import answers, records, results, runs, splits, table, train
+from recipes.distill_2md_mtl import answers, choose, records, results, runs, splits, table, train
 from recipes.distill_2md_mtl.methods import METHODS, ROWS_IN_BATCH
 from recipes.distill_2md_mtl.paper_figures import PAPER, PROTOCOLS
 from recipes.distill_2md_mtl.sets import DOMAINS, FILES, files_of, smoke_set, without_label
@@ -204,6 +204,45 @@ def test_a_killed_run_goes_on_as_if_never_stopped(tmp_path, monkeypatch, eager):
     run("killed")
     answers_of = [np.load(each / "answers-ck48_to_fer2013.npz") for each in (whole, killed)]
     np.testing.assert_allclose(*(each["expression"] for each in answers_of), atol=1e-3)
+
+
+def test_settings_are_chosen_by_people_who_do_not_train_and_without_fer2013():
+    files = []
+
+    def load(file):
+        files.append(file)
+        return drawn(file)
+
+    sets, held = choose.divided(Namespace(load=load, domains=HERE))
+    assert not set(sets["expression"].subjects) & set(held.subjects)
+    whole = drawn("ck48")
+    assert len(sets["expression"]) + len(held) == len(whole)
+    assert len({*held.subjects}) == pytest.approx(0.3 * len({*whole.subjects}), abs=1)
+    assert set(files) == {"ck48", "utkface-train", "fairface-train"}
+
+
+def test_disturbed_faces_are_others_and_stay_grey():
+    faces = drawn("ck48").images[:8]
+    found = choose.disturbed(faces, 1)
+    assert found.shape == faces.shape and 0 <= found.min() and found.max() <= 255
+    assert np.ptp(found, axis=-1).max() < 1e-3
+    assert (np.abs(found - faces).reshape(8, -1).mean(1) > 2).all()
+    np.testing.assert_array_equal(found, choose.disturbed(faces, 1))
+    assert np.abs(found - choose.disturbed(faces, 2)).mean() > 2
+
+
+@pytest.mark.slow
+def test_a_choice_is_measured_once(tmp_path, monkeypatch, eager):
+    monkeypatch.setattr(choose, "RATES", (0.1,))
+    monkeypatch.setattr(choose, "COPIES", 2)
+    monkeypatch.setattr(choose, "AUGMENTATIONS", {"stronger": train.AUGMENTATION})
+    words = ["--smoke", "--runs", str(tmp_path), "--out", str(tmp_path)]
+    found = choose.main(words)
+    assert set(found) == {"baseline, stronger, 0.1", "2md-mtl, stronger, 0.1"}
+    for each in found.values():
+        assert 0 <= each["plain"] <= 1 and 0 <= each["disturbed"] <= 1 and each["rows"] > 0
+    monkeypatch.setattr(choose, "measure", None)  # nothing is trained again
+    assert choose.main(words) == found
 
 
 def test_what_is_to_be_run():

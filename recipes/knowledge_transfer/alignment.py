@@ -10,8 +10,8 @@ student from "Pretrain", trained on labels of people alone, or from "Distill", f
 then distilled. Then equation 5 with neither target, with the teacher's hidden layer (equation 7),
 or with soft predictions. The soft target is what the teacher of classification says of these
 faces, the hidden one that of the teacher of points. Writes `alignment.json`; what is trained is
-skipped. `--devices` and `--hosts` as of `classification`. About 30 minutes on two cores. Expected:
-"Distill" with the hidden layer is best.
+skipped. `--devices`, `--hosts` and `--only five` as of `classification`. About 30 minutes on two
+cores. Expected: "Distill" with the hidden layer is best.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from kerasface.tasks import Landmarks
 from kerasface.training import cache_teacher_flips, distil, pretrain
 from kerasface.zoo.schema import dump_json
 from recipes.knowledge_transfer import faces, measures, networks
-from recipes.knowledge_transfer.classification import classes, folder_of, options_of
+from recipes.knowledge_transfer.classification import CHOICES, classes, folder_of, options_of
 
 # In equation 6 points are counted in tenths of the crop, so that their errors are about as large as
 # the other terms; AdamW stands for the paper's momentum, whose rate would have to be found anew.
@@ -39,6 +39,7 @@ SETS = {"five": "mtfl", "sixty_eight": "w300"}
 EPOCHS = {"five": 12, "sixty_eight": 40}
 INITIALISATIONS = {"pretrain": "labels", "distill": "ours"}
 TARGETS = ("none", "hidden", "soft")
+STUDENTS = [(start, target) for start in INITIALISATIONS for target in TARGETS]
 
 
 class Aligners:
@@ -140,17 +141,22 @@ class Aligners:
 
 
 def main(arguments=None) -> dict:
-    options = options_of(arguments, __doc__.splitlines()[0])
+    options = options_of(arguments, __doc__.splitlines()[0], TASKS)
     people = classes(options.load("celeba-seen"), options.smoke)
     file = options.runs / "alignment.json"
     temperature = chosen_temperature(options.runs)
     results: dict = {}
     for points in list(TASKS)[: 1 if options.smoke else None]:
+        if options.only is not None and points not in options.only:
+            continue
         aligners = Aligners(points, options, people, temperature)
         aligners.teach()
+        if options.only is not None:
+            for start, target in STUDENTS:
+                aligners.student(start, target)
+            continue
         results[points] = {"teacher": aligners.measured(aligners.teacher_run), "students": {}}
-        wanted = [(start, target) for start in INITIALISATIONS for target in TARGETS]
-        for start, target in [("distill", "hidden")] if options.smoke else wanted:
+        for start, target in [("distill", "hidden")] if options.smoke else STUDENTS:
             found = aligners.measured(aligners.student(start, target))
             results[points]["students"][f"{start}-{target}"] = found
             error = 100 * found["nrmse"]["value"]
@@ -162,7 +168,7 @@ def main(arguments=None) -> dict:
 
 def chosen_temperature(runs: Path) -> float:
     """What `classification.py` chose."""
-    return float(json.loads((runs / "classification.json").read_text())["temperature"])
+    return float(json.loads((runs / CHOICES).read_text())["temperature"])
 
 
 if __name__ == "__main__":

@@ -14,11 +14,16 @@ are kept for each picture and its mirror image; one run asks it online instead. 
 `classification.json`; what is trained is skipped. `--devices` and `--hosts`: see
 `recipes/README.md`. About two hours on two cores. Expected: the paper's order, at a lower level (12
 pictures a person, not 50).
+
+`--only` trains a part and measures nothing, so that two processes can divide the cores: first
+`--only teacher`, which also makes the choices, then `--only 8-s0 8-s1` beside `--only 2-s0 4-s0`,
+then the command above.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -40,6 +45,7 @@ TEMPERATURES = (2.0, 3.0, 5.0, 8.0, 12.0)
 # The paper goes on from W_S0 at a tenth of the rate from scratch, as does the first of these.
 INITIALISED_RATES = (networks.INITIALISED_RATE, 0.05, networks.SCRATCH_RATE)
 SEEDS = {2: (0,), 4: (0,), 8: (0, 1, 2)}
+CHOICES = "choices.json"
 # Name of a run: what it begins from and what it learns from.
 KINDS = ("labels", "hidden", "logits", "soft", "fitnet", "ours", "long", "online", "softonly")
 
@@ -256,14 +262,34 @@ def wanted() -> list[tuple[int, str, int]]:
     return found
 
 
-def options_of(arguments, about: str):
-    """The arguments that the three tables share."""
+TEACHER = "teacher"
+
+
+def part_of(divisor: int, seed: int) -> str:
+    """Name of the students of a size and seed, which begin from one another."""
+    return f"{divisor}-s{seed}"
+
+
+def parts() -> list[str]:
+    """What can be trained alone."""
+    return [TEACHER, *dict.fromkeys(part_of(divisor, seed) for divisor, _, seed in wanted())]
+
+
+def options_of(arguments, about: str, parts=()):
+    """The arguments that the three tables share.
+
+    Args:
+        arguments: of the command line.
+        about: the recipe, in a line.
+        parts: what `--only` can train.
+    """
     parser = argparse.ArgumentParser(description=about)
     parser.add_argument("--prepared", type=Path, default=Path("runs/kt-prepared"))
     parser.add_argument("--runs", type=Path, default=Path("runs/kt"))
     parser.add_argument("--data", type=Path, help="folder of the unpacked sets, for LFW's pairs")
     parser.add_argument("--divisor", type=int, default=networks.TEACHER_DIVISOR, help="teacher's")
     parser.add_argument("--smoke", action="store_true", help="a few tiny steps, synthetic faces")
+    parser.add_argument("--only", nargs="*", choices=parts, help="train these, measure nothing")
     add_devices(parser)
     options = parser.parse_args(arguments)
     options.devices = devices_of(options)
@@ -274,23 +300,46 @@ def options_of(arguments, about: str):
     return options
 
 
+def chosen(students: Students, options) -> dict:
+    """Temperature and rate with the scores they were chosen by; made once, kept in a file."""
+    file = options.runs / CHOICES
+    if options.devices.once(file.exists):
+        found = json.loads(file.read_text())
+    else:
+        # A toy takes the first.
+        temperature, scores, rates = TEMPERATURES[0], {}, {}
+        if not options.smoke:
+            temperature, scores = students.choose_temperature()
+            rates = students.choose_initialised_rate(temperature)
+        found = {"temperature": temperature, "temperatures": scores, "initialised_rates": rates}
+        found["initialised_rate"] = students.initialised_rate
+        options.devices.once(lambda: file.write_bytes(dump_json(found)) and None)
+    students.initialised_rate = found["initialised_rate"]
+    return found
+
+
 def main(arguments=None) -> dict:
-    options = options_of(arguments, __doc__.splitlines()[0])
+    options = options_of(arguments, __doc__.splitlines()[0], parts())
     data = classes(options.load("celeba-seen"), options.smoke)
     lfw, file = options.load("lfw"), options.runs / "classification.json"
     ask = options.devices.once
     students = Students(options, data)
+    alone = options.only is not None and TEACHER not in options.only
+    if alone and not ask((options.runs / CHOICES).exists):
+        raise ValueError(
+            f"the teacher is trained and the choices are made first: --only {TEACHER}. "
+            f"Received: no {options.runs / CHOICES}"
+        )
     students.teach()
-    # A toy takes the first.
-    temperature, scores, rates = TEMPERATURES[0], {}, {}
-    if not options.smoke:
-        temperature, scores = students.choose_temperature()
-        rates = students.choose_initialised_rate(temperature)
+    choices = chosen(students, options)
+    temperature = choices["temperature"]
+    if options.only is not None:
+        for divisor, kind, seed in wanted():
+            if part_of(divisor, seed) in options.only:
+                students.train(divisor, kind, seed, temperature)
+        return choices
     results = {
-        "temperature": temperature,
-        "temperatures": scores,
-        "initialised_rate": students.initialised_rate,
-        "initialised_rates": rates,
+        **choices,
         "people": len(data.names),
         "train": len(data.train),
         "test": len(data.test),

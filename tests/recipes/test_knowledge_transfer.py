@@ -188,6 +188,14 @@ def test_the_page_of_made_up_results_says_what_they_say():
     assert "| /8: scratch, soft predictions | 2 | 100.0 | 0.0 | 66.12, 61.27, 64.49 |" in page
 
 
+def test_parts_that_are_trained_alone_are_all_of_the_table(tmp_path):
+    assert classification.parts() == ["teacher", "8-s0", "8-s1", "8-s2", "4-s0", "2-s0"]
+    words = ["--smoke", "--runs", str(tmp_path), "--only", "8-s1"]
+    with pytest.raises(ValueError, match="--only teacher. Received: no .*choices.json"):
+        classification.main(words)
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_rate_of_initialised_networks_is_chosen_by_other_people(runs, monkeypatch):
     options = SimpleNamespace(smoke=False, runs=runs, devices=Devices())
     data = SimpleNamespace(train=range(640), others="others")
@@ -253,8 +261,14 @@ def test_classification_alignment_and_verification(runs, eager):
     assert set(first["students"]) == {"8-ours-s0"}
     found = alignment.main(words)
     assert np.isfinite(found["five"]["students"]["distill-hidden"]["nrmse"]["value"])
+    with pytest.raises(ValueError, match="the margin is chosen first: --only margin"):
+        verification.main([*words, "--only", "softmax"])
+    verification.main([*words, "--only", "margin"])
+    verification.main([*words, "--only", "softmax"])
+    trained = (runs / "verify-softmax-8-distill-soft").stat().st_mtime_ns
     found = verification.main(words)
     assert set(found["softmax"]["students"]) == {"8-distill-soft"}
+    assert (runs / "verify-softmax-8-distill-soft").stat().st_mtime_ns == trained
     again = classification.main(words)  # trains nothing: what is done is skipped
     assert again == first
     page = render.main(["--runs", str(runs), "--out", str(runs)])["KNOWLEDGE_TRANSFER"]

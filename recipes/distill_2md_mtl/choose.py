@@ -1,4 +1,4 @@
-"""Rate and augmentation of the runs, chosen by people of CK+ who do not train.
+"""Update, rate and augmentation of the runs, chosen by people of CK+ who do not train.
 
     python -m recipes.distill_2md_mtl.choose --prepared runs/2md-prepared --out runs/2md-choice
 
@@ -38,7 +38,14 @@ AUGMENTATIONS = {
     "crop and flip": train.CROP_AND_FLIP,
     "stronger": train.AUGMENTATION,
 }
-RATES = (0.01, 0.1)
+SETTINGS = (
+    ("momentum", 0.01, "crop and flip"),
+    ("momentum", 0.1, "crop and flip"),
+    ("momentum", 0.1, "stronger"),
+    ("muon", 0.01, "crop and flip"),
+    ("muon", 0.01, "stronger"),
+    ("muon", 0.02, "stronger"),
+)
 COPIES, SEED = 6, 3
 DISTURBANCE = Augmentation(
     flip=0.5, shift=0.12, scale=0.2, rotate=15.0, contrast=0.5, brightness=0.2, grey=0.0, erase=0.0
@@ -76,7 +83,9 @@ def divided(options) -> tuple[dict[str, PreparedSet], PreparedSet]:
     return sets, faces.take(np.sort(tests))
 
 
-def measure(name: str, augmentation: Augmentation, rate: float, options) -> dict[str, float]:
+def measure(
+    name: str, update: str, rate: float, augmentation: Augmentation, options
+) -> dict[str, float]:
     """Trains a method's network and tests it on the held-out people."""
     method = METHODS[name]
     sets, held = divided(options)
@@ -92,7 +101,7 @@ def measure(name: str, augmentation: Augmentation, rate: float, options) -> dict
     network = train.build(spec)
     model = BalancedModel(network, method.balancing) if len(tasks) > 1 else network
     steps = options.epochs * options.steps_per_epoch
-    model.compile(optimizer(method.rate, rate, steps))
+    model.compile(optimizer(method.rate, rate, steps, update))
     sets = {each: sets[each] for each in method.sets}
     batches = mix(sets, method.per_batch, tasks, seed=0, augmentation=augmentation)
     model.fit(batches, epochs=1, steps_per_epoch=steps, verbose=0)
@@ -113,10 +122,10 @@ def main(arguments=None) -> dict:
     options.out.mkdir(parents=True, exist_ok=True)
     file = options.out / "choice.json"
     found = json.loads(file.read_text()) if file.exists() else {}
-    for method, name, rate in product(CHOSEN_BY, AUGMENTATIONS, RATES):
-        key = f"{method}, {name}, {rate:g}"
+    for (update, rate, name), method in product(SETTINGS, CHOSEN_BY):
+        key = f"{method}, {update} {rate:g}, {name}"
         if key not in found:
-            found[key] = measure(method, AUGMENTATIONS[name], rate, options)
+            found[key] = measure(method, update, rate, AUGMENTATIONS[name], options)
             write_whole(file, found)
         each = found[key]
         print(f"{key}: {each['plain']:.3f}, disturbed {each['disturbed']:.3f}", flush=True)

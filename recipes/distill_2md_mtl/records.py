@@ -26,7 +26,7 @@ FOLDER = "finished"
 PROBE = "probe/balanced_accuracy"
 COSINE = "_gradient_cosine"
 # Of a run, beside its method and trunk.
-SETTINGS = ("epochs", "steps_per_epoch", "rate", "labelled")
+SETTINGS = ("epochs", "steps_per_epoch", "update", "rate", "labelled")
 # One digit a face: no protocol of the tables has more classes.
 MOST_CLASSES = 10
 

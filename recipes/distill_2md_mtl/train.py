@@ -44,7 +44,7 @@ from kerasface.training.validation import ValidationRound
 from recipes.distill_2md_mtl.answers import answer
 from recipes.distill_2md_mtl.label_noise import spoilt
 from recipes.distill_2md_mtl.methods import ADVERSARIES, METHODS, Method
-from recipes.distill_2md_mtl.rates import RATE, optimizer, rate_callbacks
+from recipes.distill_2md_mtl.rates import PAPER_UPDATE, UPDATE, UPDATES, optimizer, rate_callbacks
 from recipes.distill_2md_mtl.runs import (
     METRICS,
     Run,
@@ -120,6 +120,7 @@ def train(method: Method, run: Path, options) -> None:
         "steps_per_epoch": options.steps_per_epoch,
         "per_batch": {each.domain: method.per_batch[name] for name, each in sets.items()},
         "rate": options.rate,
+        "update": options.update,
         "averages": AVERAGES,
         "balancing": method.balancing if several else None,
         "augmentation": asdict(AUGMENTATION),
@@ -135,7 +136,7 @@ def train(method: Method, run: Path, options) -> None:
     with devices.scope():
         network = build(config["spec"], devices)
         model = BalancedModel(network, config["balancing"]) if several else network
-        model.compile(optimizer(method.rate, options.rate, steps))
+        model.compile(optimizer(method.rate, options.rate, steps, options.update))
         keep = {**rate_callbacks(method.rate, options.rate, steps), "stopwatch": stopwatch}
         state = RunState(run, config, keep=keep, writes=devices.chief)
         first = state.restore(model)
@@ -245,7 +246,8 @@ def add_options(parser: argparse.ArgumentParser, runs: Path = Path("runs/2md")) 
     )
     parser.add_argument("--runs", type=Path, help=f"default {runs}, or beside it in --smoke")
     parser.add_argument("--sets", choices=DOMAINS, default="here", help="this table's, the paper's")
-    parser.add_argument("--rate", type=float, default=RATE, help="highest learning rate")
+    parser.add_argument("--update", choices=UPDATES, help=f"default {UPDATE}, of --paper momentum")
+    parser.add_argument("--rate", type=float, help="highest learning rate, default by --update")
     parser.add_argument("--paper", action="store_true", help="VGG-16 and 200 epochs")
     parser.add_argument("--smoke", action="store_true", help="a few tiny steps, synthetic faces")
     add_devices(parser)
@@ -287,6 +289,8 @@ def complete(options):
     options.domains, other = DOMAINS[options.sets], options.sets != "here"
     if options.paper:
         options.trunk, options.epochs = PAPER_TRUNK, PAPER_EPOCHS
+    options.update = options.update or (PAPER_UPDATE if options.paper else UPDATE)
+    options.rate = UPDATES[options.update] if options.rate is None else options.rate
     if options.smoke:
         options.trunk = SMOKE_PAPER_TRUNK if options.paper else SMOKE_TRUNK
         options.epochs, options.steps_per_epoch, options.labelled = 2, 2, 20

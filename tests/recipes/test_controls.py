@@ -9,6 +9,7 @@ import pytest
 
 from kerasface.data.pseudo_labels import TaskLabels
 from kerasface.tasks import Classification
+from kerasface.training import Muon
 from recipes.controls import affinity, run
 from recipes.controls.arms import ARMS, CONTROLS, Control
 from recipes.distill_2md_mtl.label_noise import corrupted, mistaken, spoilt
@@ -172,11 +173,14 @@ def test_rates_by_hand(kind, rates):
 
     The first two begin at a tenth: they rise over the first ten of a hundred steps.
     """
-    made = optimizer(kind, 0.1, 100)
+    made = optimizer(kind, 0.1, 100, "momentum")
     for step, rate in zip((0, 50, 100), rates, strict=True):
         made.iterations.assign(step)
         assert float(made.learning_rate) == pytest.approx(rate, abs=1e-7)
     assert isinstance(made, keras.optimizers.AdamW) == (kind == "adamw")
+    other = optimizer(kind, 0.1, 100)
+    assert isinstance(other, Muon) == (kind != "adamw")
+    assert float(other.learning_rate) == pytest.approx(rates[0])
 
 
 def test_plateau_goes_on_as_if_never_stopped():

@@ -233,12 +233,14 @@ def test_disturbed_faces_are_others_and_stay_grey():
 
 @pytest.mark.slow
 def test_a_choice_is_measured_once(tmp_path, monkeypatch, eager):
-    monkeypatch.setattr(choose, "RATES", (0.1,))
+    monkeypatch.setattr(choose, "SETTINGS", (("momentum", 0.1, "stronger"),))
     monkeypatch.setattr(choose, "COPIES", 2)
-    monkeypatch.setattr(choose, "AUGMENTATIONS", {"stronger": train.AUGMENTATION})
     words = ["--smoke", "--runs", str(tmp_path), "--out", str(tmp_path)]
     found = choose.main(words)
-    assert set(found) == {"baseline, stronger, 0.1", "2md-mtl, stronger, 0.1"}
+    assert set(found) == {
+        "baseline, momentum 0.1, stronger",
+        "2md-mtl, momentum 0.1, stronger",
+    }
     for each in found.values():
         assert 0 <= each["plain"] <= 1 and 0 <= each["disturbed"] <= 1 and each["rows"] > 0
     monkeypatch.setattr(choose, "measure", None)  # nothing is trained again
@@ -340,6 +342,7 @@ def test_a_record_is_read_as_it_was_answered():
 
 def options(**more):
     base = dict(paper=False, smoke=False, sets="here", prepared=None, runs=None)
+    base |= dict(update=None, rate=None)
     base |= dict(devices=1, hosts=1, host=None, coordinator=None)
     return Namespace(**base | {"default_runs": Path("runs/2md")} | more)
 
@@ -348,11 +351,14 @@ def test_options():
     paper = train.complete(options(paper=True))
     assert paper.trunk["name"] == "vgg16" and paper.epochs == 200 and paper.special
     assert paper.runs == Path("runs/2md-vgg16")
+    assert (paper.update, paper.rate) == ("momentum", 0.1)
     usual = train.complete(options())
     assert usual.runs == Path("runs/2md") and not usual.special
     # 44,800 pictures, about the 45,000.
     assert usual.epochs * usual.steps_per_epoch * ROWS_IN_BATCH == 44_800
     assert train.complete(options(smoke=True)).special
+    assert (usual.update, usual.rate) == ("muon", 0.01)
+    assert train.complete(options(update="momentum", rate=0.03)).rate == 0.03
 
 
 def test_history_of_one_task_has_its_name():

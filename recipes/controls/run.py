@@ -242,10 +242,7 @@ def main(arguments=None) -> None:
     kept = options.out / records.FOLDER
     left = options.share.taken(wanted(options.only, options.smoke))
     records.check(left, kept, ARMS, options)
-
-    def keep() -> None:
-        for run in left:
-            records.keep(run, options.runs, kept)
+    keep = partial(records.keep, left, options.runs, kept)
 
     def start(run: Run) -> None:
         options.split, options.seed = run.split, run.seed

@@ -42,33 +42,35 @@ def read(run: Run, kept: Path) -> dict | None:
     return json.loads(file.read_text()) if file.exists() else None
 
 
-def keep(run: Run, runs: Path, kept: Path) -> None:
-    """Writes the record of a run, where it is finished and has none yet.
+def keep(wanted: Iterable[Run], runs: Path, kept: Path) -> None:
+    """Writes the records of runs that are finished and have none yet.
 
     Args:
-        run: of a table.
+        wanted: runs of a table.
         runs: folder of all runs.
         kept: folder of the table's records.
     """
-    file, folder = file_of(run, kept), run.folder(runs)
-    if file.exists() or not (folder / METRICS).exists():
-        return
+    for run in wanted:
+        file, folder = file_of(run, kept), run.folder(runs)
+        if not file.exists() and (folder / METRICS).exists():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(file, _record(folder))
+
+
+def _record(folder: Path) -> dict:
+    """Of a finished run's folder."""
     stated = json.loads((folder / "config.json").read_text())
     history = read_history(folder / "history.jsonl")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(
-        file,
-        {
-            **stated,
-            "wall_seconds": json.loads((folder / METRICS).read_text())["wall_seconds"],
-            "probe": history[-1].get(PROBE),
-            "cosines": [_cosines(entry) for entry in history if _cosines(entry)],
-            "answers": {
-                protocol: _answers(folder / f"answers-{protocol}.npz", protocol, stated["config"])
-                for protocol in _asked(folder)
-            },
+    return {
+        **stated,
+        "wall_seconds": json.loads((folder / METRICS).read_text())["wall_seconds"],
+        "probe": history[-1].get(PROBE),
+        "cosines": [_cosines(entry) for entry in history if _cosines(entry)],
+        "answers": {
+            protocol: _answers(folder / f"answers-{protocol}.npz", protocol, stated["config"])
+            for protocol in _asked(folder)
         },
-    )
+    }
 
 
 def check(runs: Iterable[Run], kept: Path, methods: Mapping[str, Method], options) -> None:

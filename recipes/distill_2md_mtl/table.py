@@ -154,10 +154,7 @@ def main(arguments=None) -> None:
     kept, folds = options.out / records.FOLDER, options.domains.folds
     left = options.share.taken(wanted(options.only, options.smoke))
     records.check(left, kept, METHODS, options)
-
-    def keep() -> None:
-        for run in left:
-            records.keep(run, options.runs, kept)
+    keep = partial(records.keep, left, options.runs, kept)
 
     def start(run: Run) -> None:
         options.split, options.seed = run.split, run.seed

@@ -26,15 +26,16 @@ from `results.json` by `python -m recipes.distill_2md_mtl.table --render`."""
 FAIRNESS = """Every run takes the same number of steps, and but for the rows with 32 in a batch \
 sees the same number of pictures in all, with one network; a baseline alone fills its batch with \
 its own pictures, so age and gender alone have seen four times as many of their own as beside the \
-others. The rows with 32 in a batch have seen as many of their own as beside the others, and fewer \
-in all. In all rows steps follow orthogonal momentum and pictures are changed by more than the paper's \
-crop and flip, both chosen on held-out people of CK+ (`choose.py`); nothing is pre-trained. A minute \
-is one on one of two cores where both train. Folds are by subject, once, pooled. The rest is trained on the whole of the expression set \
-(without contempt), mean over three seeds. No picture of FER2013 trained or chose anything; its \
-neutral cannot be answered and counts as wrong. The paper tests on PrivateTest, this table on \
-PublicTest; it starts from LSEMSW and does not give its mapping of classes. The domain probe is \
-the balanced accuracy with which a fresh linear classifier tells the three sets by the features of \
-300 training rows of each, folds by person; chance is 33.3 %."""
+others. The rows with 32 in a batch have seen as many of their own as beside the others, and \
+fewer in all. In all rows steps follow orthogonal momentum and pictures are changed by more than \
+the paper's crop and flip, both chosen on held-out people of CK+ (`choose.py`); nothing is pre- \
+trained. A minute is one on one of two cores where both train. Folds are by subject, once, \
+pooled. The rest is trained on the whole of the expression set (without contempt), mean over the \
+seeds. No picture of FER2013 trained or chose anything; its neutral cannot be answered and counts \
+as wrong. The paper tests on PrivateTest, this table on PublicTest; it starts from LSEMSW and \
+does not give its mapping of classes. The domain probe is the balanced accuracy with which a \
+fresh linear classifier tells the three sets by the features of 300 training rows of each, folds \
+by person; chance is 33.3 %."""
 
 
 def render(results: dict, domains: Domains) -> str:

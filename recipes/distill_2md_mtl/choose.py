@@ -1,12 +1,12 @@
 """Update, rate and augmentation of the runs, chosen by people of CK+ who do not train.
 
-    python -m recipes.distill_2md_mtl.choose --prepared runs/2md-prepared --out runs/2md-choice
+    python -m recipes.distill_2md_mtl.choose --prepared runs/2md-prepared
 
 The baseline and 2MD-MTL train on seven of CK+'s ten folds by subject, the latter beside UTKFace and
 FairFace, and answer the people of the other three, as their pictures are, and disturbed: turned,
 moved, dimmed, blurred, noisy. Across data sets it is the disturbed ones that count; of FER2013
-nothing is looked at. Writes `choice.json`; what is trained is skipped. Two to four minutes a
-setting on a core.
+nothing is looked at. Writes `choice.json` beside this file, or below `--out`; what is there is not
+trained again. Three to five minutes a setting and method on a core.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from recipes.distill_2md_mtl.rates import optimizer
 from recipes.distill_2md_mtl.runs import write_whole
 from recipes.distill_2md_mtl.splits import fold_of, training_sets
 
+HERE = Path(__file__).parent
 CHOSEN_BY = ("baseline", "2md-mtl")
 HELD = ("fold-0", "fold-1", "fold-2")
 # The paper's crop and flip, and with light, turning and rectangles of grey as well.
@@ -39,12 +40,12 @@ AUGMENTATIONS = {
     "stronger": train.AUGMENTATION,
 }
 SETTINGS = (
-    ("momentum", 0.01, "crop and flip"),
-    ("momentum", 0.1, "crop and flip"),
+    ("muon", 0.01, "stronger"),
     ("momentum", 0.1, "stronger"),
     ("muon", 0.01, "crop and flip"),
-    ("muon", 0.01, "stronger"),
+    ("momentum", 0.1, "crop and flip"),
     ("muon", 0.02, "stronger"),
+    ("momentum", 0.01, "crop and flip"),
 )
 COPIES, SEED = 6, 3
 DISTURBANCE = Augmentation(
@@ -117,8 +118,9 @@ def measure(
 def main(arguments=None) -> dict:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     train.add_options(parser)
-    parser.add_argument("--out", type=Path, default=Path("runs/2md-choice"))
+    parser.add_argument("--out", type=Path, help="default: beside this file, of --smoke the runs")
     options = train.complete(parser.parse_args(arguments))
+    options.out = options.out or (options.runs if options.special else HERE)
     options.out.mkdir(parents=True, exist_ok=True)
     file = options.out / "choice.json"
     found = json.loads(file.read_text()) if file.exists() else {}

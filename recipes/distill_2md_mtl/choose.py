@@ -1,20 +1,21 @@
-"""Update, rate and augmentation of the runs, chosen by people of CK+ who do not train.
+"""What the paper leaves open about the runs, chosen by people of CK+ who do not train.
 
     python -m recipes.distill_2md_mtl.choose --prepared runs/2md-prepared
 
 The baseline and 2MD-MTL train on seven of CK+'s ten folds by subject, the latter beside UTKFace and
 FairFace, and answer the people of the other three, as their pictures are, and disturbed: turned,
 moved, dimmed, blurred, noisy. Across data sets it is the disturbed ones that count; of FER2013
-nothing is looked at. Writes `choice.json` beside this file, or below `--out`; what is there is not
-trained again. Three to five minutes a setting and method on a core.
+nothing is looked at. Tried are update, rate and augmentation, the strength of the adversary of
+DA-2MD-MTL, and GradNorm's alpha. Writes `choice.json` beside this file, or below `--out`; what is
+there is not trained again. Three to six minutes a trial on a core.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from itertools import product
 from pathlib import Path
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -23,11 +24,13 @@ from kerasface.data.augment import Augmentation
 from kerasface.data.mixing import mix
 from kerasface.data.prepared import PreparedSet
 from kerasface.evaluation.protocols import rows_of
-from kerasface.training.balancing import BalancedModel
+from kerasface.tasks import Domain
+from kerasface.training.balancing import BalancedModel, GradNorm
+from kerasface.training.strength_schedule import StrengthSchedule
 from kerasface.training.validation import predict
 from recipes.distill_2md_mtl import train
-from recipes.distill_2md_mtl.methods import METHODS
-from recipes.distill_2md_mtl.rates import optimizer
+from recipes.distill_2md_mtl.methods import ADVERSARIES, METHODS
+from recipes.distill_2md_mtl.rates import UPDATES, optimizer
 from recipes.distill_2md_mtl.runs import write_whole
 from recipes.distill_2md_mtl.splits import fold_of, training_sets
 
@@ -39,6 +42,26 @@ AUGMENTATIONS = {
     "crop and flip": train.CROP_AND_FLIP,
     "stronger": train.AUGMENTATION,
 }
+
+
+class Trial(NamedTuple):
+    """One network that is trained and tested; what is not given is as in the table's runs."""
+
+    method: str
+    update: str = "muon"
+    rate: float = UPDATES["muon"]
+    augmentation: str = "stronger"
+    strength: float | None = None
+    alpha: float | None = None
+
+    @property
+    def name(self) -> str:
+        """In the results."""
+        text = f"{self.method}, {self.update} {self.rate:g}, {self.augmentation}"
+        more = {"strength": self.strength, "alpha": self.alpha}
+        return text + "".join(f", {key} {each:g}" for key, each in more.items() if each is not None)
+
+
 SETTINGS = (
     ("muon", 0.01, "stronger"),
     ("momentum", 0.1, "stronger"),
@@ -47,6 +70,11 @@ SETTINGS = (
     ("muon", 0.02, "stronger"),
     ("momentum", 0.01, "crop and flip"),
 )
+TRIALS = {
+    "settings": [Trial(name, *setting) for setting in SETTINGS for name in CHOSEN_BY],
+    "adversary": [Trial("da-2md-mtl", strength=strength) for strength in (0.03, 0.1, 0.3)],
+    "balancing": [Trial("2md-mtl", alpha=alpha) for alpha in (0.0, 0.5)],
+}
 COPIES, SEED = 6, 3
 DISTURBANCE = Augmentation(
     flip=0.5, shift=0.12, scale=0.2, rotate=15.0, contrast=0.5, brightness=0.2, grey=0.0, erase=0.0
@@ -84,13 +112,17 @@ def divided(options) -> tuple[dict[str, PreparedSet], PreparedSet]:
     return sets, faces.take(np.sort(tests))
 
 
-def measure(
-    name: str, update: str, rate: float, augmentation: Augmentation, options
-) -> dict[str, float]:
+def measure(trial: Trial, options) -> dict[str, float]:
     """Trains a method's network and tests it on the held-out people."""
-    method = METHODS[name]
+    method = METHODS[trial.method]
     sets, held = divided(options)
+    sets = {each: sets[each] for each in method.sets}
     tasks = [options.domains.tasks[each] for each in method.tasks]
+    several = len(tasks) > 1
+    if method.adversary:
+        domains = tuple(each.domain for each in sets.values())
+        about = ADVERSARIES[method.adversary]
+        tasks.append(Domain("domain", domains, trial.strength, **about))
     keras.utils.set_random_seed(0)
     keras.mixed_precision.set_global_policy("mixed_bfloat16")
     spec = {
@@ -100,12 +132,20 @@ def measure(
         "shared": train.SHARED,
     }
     network = train.build(spec)
-    model = BalancedModel(network, method.balancing) if len(tasks) > 1 else network
+    balancing = method.balancing if trial.alpha is None else GradNorm(trial.alpha)
+    model = BalancedModel(network, balancing) if several else network
     steps = options.epochs * options.steps_per_epoch
-    model.compile(optimizer(method.rate, rate, steps, update))
-    sets = {each: sets[each] for each in method.sets}
-    batches = mix(sets, method.per_batch, tasks, seed=0, augmentation=augmentation)
-    model.fit(batches, epochs=1, steps_per_epoch=steps, verbose=0)
+    model.compile(optimizer(method.rate, trial.rate, steps, trial.update))
+    grows = []
+    if method.adversary:
+        grows.append(StrengthSchedule(network.heads.head("domain"), steps, "dann"))
+    model.fit(
+        mix(sets, method.per_batch, tasks, seed=0, augmentation=AUGMENTATIONS[trial.augmentation]),
+        epochs=1,
+        steps_per_epoch=steps,
+        callbacks=grows,
+        verbose=0,
+    )
     labels = held.labels["expression"]
     copies = [accuracy(network, disturbed(held.images, SEED + i), labels) for i in range(COPIES)]
     return {
@@ -119,19 +159,22 @@ def main(arguments=None) -> dict:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     train.add_options(parser)
     parser.add_argument("--out", type=Path, help="default: beside this file, of --smoke the runs")
+    parser.add_argument("--only", nargs="*", choices=TRIALS, default=list(TRIALS))
     options = train.complete(parser.parse_args(arguments))
     options.out = options.out or (options.runs if options.special else HERE)
     options.out.mkdir(parents=True, exist_ok=True)
     file = options.out / "choice.json"
-    found = json.loads(file.read_text()) if file.exists() else {}
-    for (update, rate, name), method in product(SETTINGS, CHOSEN_BY):
-        key = f"{method}, {update} {rate:g}, {name}"
-        if key not in found:
-            found[key] = measure(method, update, rate, AUGMENTATIONS[name], options)
-            write_whole(file, found)
-        each = found[key]
-        print(f"{key}: {each['plain']:.3f}, disturbed {each['disturbed']:.3f}", flush=True)
-    return found
+
+    def known() -> dict:  # read each time: another process may have added to it
+        return json.loads(file.read_text()) if file.exists() else {}
+
+    for trial in (each for name in options.only for each in TRIALS[name]):
+        if trial.name not in known():
+            measured = measure(trial, options)
+            write_whole(file, known() | {trial.name: measured})
+        each = known()[trial.name]
+        print(f"{trial.name}: {each['plain']:.3f}, disturbed {each['disturbed']:.3f}", flush=True)
+    return known()
 
 
 if __name__ == "__main__":

@@ -233,18 +233,20 @@ def test_disturbed_faces_are_others_and_stay_grey():
 
 @pytest.mark.slow
 def test_a_choice_is_measured_once(tmp_path, monkeypatch, eager):
-    monkeypatch.setattr(choose, "SETTINGS", (("momentum", 0.1, "stronger"),))
+    plain = choose.Trial("baseline", "momentum", 0.1)
+    trials = [plain, choose.Trial("da-2md-mtl", strength=0.1, alpha=0.5)]
+    monkeypatch.setattr(choose, "TRIALS", {"settings": trials, "others": [plain]})
     monkeypatch.setattr(choose, "COPIES", 2)
-    words = ["--smoke", "--runs", str(tmp_path), "--out", str(tmp_path)]
+    words = ["--smoke", "--runs", str(tmp_path), "--only", "settings"]
     found = choose.main(words)
     assert set(found) == {
         "baseline, momentum 0.1, stronger",
-        "2md-mtl, momentum 0.1, stronger",
+        "da-2md-mtl, muon 0.01, stronger, strength 0.1, alpha 0.5",
     }
     for each in found.values():
         assert 0 <= each["plain"] <= 1 and 0 <= each["disturbed"] <= 1 and each["rows"] > 0
     monkeypatch.setattr(choose, "measure", None)  # nothing is trained again
-    assert choose.main(words) == found
+    assert choose.main([*words, "others"]) == found
 
 
 def test_what_is_to_be_run():

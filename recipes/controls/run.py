@@ -241,8 +241,8 @@ def main(arguments=None) -> None:
 
     kept = options.out / records.FOLDER
     left = options.share.taken(wanted(options.only, options.smoke))
-    records.check(left, kept, ARMS, options)
-    keep = partial(records.keep, left, options.runs, kept)
+    records.check(left, ARMS, kept, options)
+    keep = partial(records.keep, left, ARMS, options.runs, kept)
 
     def start(run: Run) -> None:
         options.split, options.seed = run.split, run.seed

@@ -26,7 +26,7 @@ FOLDER = "finished"
 PROBE = "probe/balanced_accuracy"
 COSINE = "_gradient_cosine"
 # Of a run, beside its method and trunk.
-SETTINGS = ("epochs", "steps_per_epoch", "update", "rate", "labelled")
+SETTINGS = ("epochs", "steps_per_epoch", "update", "rate", "labelled", "augmentation", "averages")
 # One digit a face: no protocol of the tables has more classes.
 MOST_CLASSES = 10
 
@@ -42,15 +42,25 @@ def read(run: Run, kept: Path) -> dict | None:
     return json.loads(file.read_text()) if file.exists() else None
 
 
-def keep(wanted: Iterable[Run], runs: Path, kept: Path) -> None:
-    """Writes the records of runs that are finished and have none yet.
+def with_teachers(runs: Iterable[Run], methods: Mapping[str, Method]) -> list[Run]:
+    """The runs and those of their teachers, each once."""
+    found = {}
+    for run in runs:
+        teacher = methods[run.method].teacher
+        found |= {run._replace(method=name): None for name in (teacher, run.method) if name}
+    return list(found)
+
+
+def keep(wanted: Iterable[Run], methods: Mapping[str, Method], runs: Path, kept: Path) -> None:
+    """Writes the records of runs, and of their teachers, that are finished and have none yet.
 
     Args:
         wanted: runs of a table.
+        methods: by name.
         runs: folder of all runs.
         kept: folder of the table's records.
     """
-    for run in wanted:
+    for run in with_teachers(wanted, methods):
         file, folder = file_of(run, kept), run.folder(runs)
         if not file.exists() and (folder / METRICS).exists():
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -73,35 +83,47 @@ def _record(folder: Path) -> dict:
     }
 
 
-def check(runs: Iterable[Run], kept: Path, methods: Mapping[str, Method], options) -> None:
-    """Sees that finished runs were made as they would be made now.
+def check(wanted: Iterable[Run], methods: Mapping[str, Method], kept: Path, options) -> None:
+    """Sees that finished runs, and their teachers', were made as they would be made now.
 
     Args:
-        runs: of a table.
-        kept: folder of its records.
+        wanted: runs of a table.
         methods: by name.
+        kept: folder of its records.
         options: of the command line, completed.
 
     Raises:
-        ValueError: one was made otherwise; the line names its file and what differs.
+        ValueError: one was made otherwise, or its teacher's record is gone; the line names its
+            file and what differs.
     """
-    for run in runs:
-        record = read(run, kept)
+    for run in with_teachers(wanted, methods):
+        record, method = read(run, kept), methods[run.method]
         if record is None:
             continue
+        if method.teacher and read(run._replace(method=method.teacher), kept) is None:
+            raise ValueError(
+                f"{file_of(run, kept)} learnt from a run that has no record: remove it, too. "
+                f"Received: no record of {method.teacher}"
+            )
         config = record["config"]
-        own = {**config, "trunk": config["spec"]["trunk"]}
-        asked = {"method": asdict(methods[run.method]), "trunk": options.trunk}
+        own = {**config, "trunk": config["spec"]["trunk"], "strength": _strength(config)}
+        asked = {"method": asdict(method), "trunk": options.trunk}
+        asked["strength"] = options.strength if method.adversary else None
         asked |= {name: getattr(options, name) for name in SETTINGS}
         # As JSON has it: its lists are tuples here.
         asked = json.loads(json.dumps(asked))
-        differs = [name for name, value in asked.items() if own[name] != value]
+        differs = [name for name, value in asked.items() if own.get(name) != value]
         if differs:
             name = differs[0]
             raise ValueError(
                 f"{file_of(run, kept)} was made under other settings: remove it, or give another "
-                f"--out. Received: {name}={own[name]!r}, now {asked[name]!r}"
+                f"--out. Received: {name}={own.get(name)!r}, now {asked[name]!r}"
             )
+
+
+def _strength(config: dict) -> float | None:
+    domains = [task for task in config["spec"]["tasks"] if task["kind"] == "domain"]
+    return domains[0]["strength"] if domains else None
 
 
 def seconds_of(run: Run, kept: Path) -> float | None:

@@ -153,8 +153,8 @@ def main(arguments=None) -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     kept, folds = options.out / records.FOLDER, options.domains.folds
     left = options.share.taken(wanted(options.only, options.smoke))
-    records.check(left, kept, METHODS, options)
-    keep = partial(records.keep, left, options.runs, kept)
+    records.check(left, METHODS, kept, options)
+    keep = partial(records.keep, left, METHODS, options.runs, kept)
 
     def start(run: Run) -> None:
         options.split, options.seed = run.split, run.seed

@@ -286,6 +286,8 @@ def complete(options):
     options.devices = devices_of(options)
     options.trunk, options.epochs, options.cosines, options.asked = TRUNK, EPOCHS, (), None
     options.steps_per_epoch, options.labelled = STEPS_PER_EPOCH, LABELLED
+    options.augmentation, options.averages = asdict(AUGMENTATION), AVERAGES
+    options.strength = STRENGTH
     options.domains, other = DOMAINS[options.sets], options.sets != "here"
     if options.paper:
         options.trunk, options.epochs = PAPER_TRUNK, PAPER_EPOCHS

@@ -5,6 +5,7 @@ import os
 import shutil
 import sys
 from argparse import Namespace
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -329,6 +330,34 @@ def record_of(test, said):
     """Of a run that gave these faces these classes."""
     answer = {"faces": records.faces_id(test.names), "said": "".join(map(str, said))}
     return {"config": {"method": {"title": "A"}}, "answers": {"ck48_to_fer2013": answer}}
+
+
+def test_a_record_of_other_settings_or_of_a_lost_teacher_is_refused(tmp_path):
+    usual = train.complete(options())
+    student = runs.Run("dr-distill-da-2md-mtl", "across", 0)
+    teacher = student._replace(method="da-2md-mtl")
+
+    def write(run, strength):
+        domain = [{"kind": "domain", "strength": strength}] if strength else []
+        config = {name: getattr(usual, name) for name in records.SETTINGS}
+        config |= {"method": asdict(METHODS[run.method])}
+        config |= {"spec": {"trunk": usual.trunk, "tasks": domain}}
+        file = records.file_of(run, tmp_path)
+        file.parent.mkdir(exist_ok=True)
+        runs.write_whole(file, {"config": config})
+
+    def check():
+        records.check([student], METHODS, tmp_path, usual)
+
+    check()  # nothing is finished
+    write(student, None)
+    with pytest.raises(ValueError, match="remove it, too. Received: no record of da-2md-mtl"):
+        check()
+    write(teacher, usual.strength)
+    check()
+    write(teacher, 0.5 * usual.strength)
+    with pytest.raises(ValueError, match="da-2md-mtl-s0.json was made under.*Received: strength="):
+        check()
 
 
 def test_a_record_is_read_as_it_was_answered():

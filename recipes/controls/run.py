@@ -6,7 +6,7 @@
 Trains on nine folds of CK+ with UTKFace and FairFace beside it and tests on the tenth, on FER2013
 (seven classes, neutral counted wrong; never trained on nor chosen by) and on UTKFace's validation
 part. Every arm is run on one fold first, then those that are repeated on two more with other seeds.
-Two to three minutes a run on two cores, some 60 runs. A finished run leaves a record in `finished/`
+Four to six minutes a run on a core, some 60 runs. A finished run leaves a record in `finished/`
 beside this file, from which `controls.json`, `CONTROLS.md` and figures are written; a killed run
 goes on, also on another machine. `--share` divides the runs among processes, as of the table.
 `--only transfer` runs one question, `--render` none; what `--smoke` writes stands beside its runs.

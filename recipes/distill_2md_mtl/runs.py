@@ -16,8 +16,8 @@ from rich.progress import track
 from kerasface.training.devices import Devices
 
 METRICS = "metrics.json"
-# Of a run on two cores, until one has been timed.
-SECONDS = 150.0
+# Of a run on a core, until one has been timed.
+SECONDS = 270.0
 # A run leaves some 180 MB of compiled steps behind, which neither TensorFlow nor Keras gives back.
 RUNS_A_PROCESS = 12
 

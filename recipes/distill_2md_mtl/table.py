@@ -6,10 +6,10 @@
 trains what is not there yet, across domains first (7 rows under three seeds, with age and gender
 alone), then CK+ fold by fold (7 rows each). A finished run leaves a record in `finished/` beside
 this file; after each seed and fold `results.json`, `RESULTS.md` and figures are written from the
-records, and HParams beside the runs. A run is two to three minutes on two cores, the whole about
-five hours. A killed table goes on with the same command, also on another machine: what has a record
-is not trained again. To begin anew, remove `finished/`, or give another `--out`. Small networks
-gain little by a second core, so on a CPU two processes of one core each get further:
+records, and HParams beside the runs. A run is four to six minutes on a core, the whole four hours
+in two processes. A killed table goes on with the same command, also on another machine: what has a
+record is not trained again. To begin anew, remove `finished/`, or give another `--out`. Small
+networks gain little by a second core, so on a CPU two processes of one core each get further:
 
     taskset -c 0 python -m recipes.distill_2md_mtl.table --share 1/2 ... &
     taskset -c 1 python -m recipes.distill_2md_mtl.table --share 2/2 ... & wait

@@ -6,8 +6,8 @@
 
 `fold-0` to `fold-9` are CK+'s ten folds by subject; `across` trains on all of CK+ (without
 contempt) and tests on FER2013. A method with a teacher trains that one first where it is not
-there. About two minutes a run on two cores (45,000 faces), and one to label; a killed run goes on
-with the same command. `recipes.distill_2md_mtl.table` runs them all. `--paper` has the paper's
+there. Four to six minutes a run on a core (45,000 faces), labelling among them; a killed run goes
+on with the same command. `recipes.distill_2md_mtl.table` runs them all. `--paper` has the paper's
 VGG-16 and 200 epochs instead, for a GPU; `--sets paper` its data sets; `--devices` and `--hosts`:
 see `recipes/README.md`. TensorBoard: `tensorboard --logdir runs`. Folds can be tested once more by
 `kerasface evaluate runs/2md/fold-*/2md-mtl-s0 --protocol ck48_10fold --data DATA`.

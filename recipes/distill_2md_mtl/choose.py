@@ -25,10 +25,11 @@ from kerasface.data.mixing import mix
 from kerasface.data.prepared import PreparedSet
 from kerasface.evaluation.protocols import rows_of
 from kerasface.tasks import Domain
-from kerasface.training.balancing import BalancedModel, GradNorm
+from kerasface.training.balancing import BalancedModel
 from kerasface.training.strength_schedule import StrengthSchedule
 from kerasface.training.validation import predict
 from recipes.distill_2md_mtl import train
+from recipes.distill_2md_mtl.balancing import ALPHA, balances, balancing_of
 from recipes.distill_2md_mtl.methods import ADVERSARIES, METHODS
 from recipes.distill_2md_mtl.rates import UPDATES, optimizer
 from recipes.distill_2md_mtl.runs import write_whole
@@ -70,10 +71,16 @@ SETTINGS = (
     ("muon", 0.02, "stronger"),
     ("momentum", 0.01, "crop and flip"),
 )
+# GradNorm's usual one, under which update, rate and augmentation were chosen.
+USUAL_ALPHA = 1.5
 TRIALS = {
-    "settings": [Trial(name, *setting) for setting in SETTINGS for name in CHOSEN_BY],
-    "adversary": [Trial("da-2md-mtl", strength=strength) for strength in (0.03, 0.1, 0.3)],
+    "settings": [
+        Trial(name, *setting, alpha=USUAL_ALPHA if balances(METHODS[name]) else None)
+        for setting in SETTINGS
+        for name in CHOSEN_BY
+    ],
     "balancing": [Trial("2md-mtl", alpha=alpha) for alpha in (0.0, 0.5)],
+    "adversary": [Trial("da-2md-mtl", strength=each, alpha=ALPHA) for each in (0.03, 0.1, 0.3)],
 }
 COPIES, SEED = 6, 3
 DISTURBANCE = Augmentation(
@@ -118,7 +125,6 @@ def measure(trial: Trial, options) -> dict[str, float]:
     sets, held = divided(options)
     sets = {each: sets[each] for each in method.sets}
     tasks = [options.domains.tasks[each] for each in method.tasks]
-    several = len(tasks) > 1
     if method.adversary:
         domains = tuple(each.domain for each in sets.values())
         about = ADVERSARIES[method.adversary]
@@ -132,8 +138,10 @@ def measure(trial: Trial, options) -> dict[str, float]:
         "shared": train.SHARED,
     }
     network = train.build(spec)
-    balancing = method.balancing if trial.alpha is None else GradNorm(trial.alpha)
-    model = BalancedModel(network, balancing) if several else network
+    model = network
+    if balances(method):
+        alpha = ALPHA if trial.alpha is None else trial.alpha
+        model = BalancedModel(network, balancing_of(method, alpha))
     steps = options.epochs * options.steps_per_epoch
     model.compile(optimizer(method.rate, trial.rate, steps, trial.update))
     grows = []

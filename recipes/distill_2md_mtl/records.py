@@ -19,6 +19,7 @@ from kerasface.data.prepared import PreparedSet
 from kerasface.evaluation.figures import read_history
 from kerasface.evaluation.protocols import Tested, find_protocol
 from kerasface.tasks import from_config
+from recipes.distill_2md_mtl.balancing import alpha_of
 from recipes.distill_2md_mtl.methods import Method
 from recipes.distill_2md_mtl.runs import METRICS, Run, write_whole
 
@@ -109,6 +110,7 @@ def check(wanted: Iterable[Run], methods: Mapping[str, Method], kept: Path, opti
         own = {**config, "trunk": config["spec"]["trunk"], "strength": _strength(config)}
         asked = {"method": asdict(method), "trunk": options.trunk}
         asked["strength"] = options.strength if method.adversary else None
+        asked["alpha"] = alpha_of(method, options.alpha)
         asked |= {name: getattr(options, name) for name in SETTINGS}
         # As JSON has it: its lists are tuples here.
         asked = json.loads(json.dumps(asked))

@@ -42,6 +42,7 @@ from kerasface.training.task_affinity import TaskAffinity
 from kerasface.training.tensorboard import TensorBoardReport
 from kerasface.training.validation import ValidationRound
 from recipes.distill_2md_mtl.answers import answer
+from recipes.distill_2md_mtl.balancing import ALPHA, alpha_of, balances, balancing_of
 from recipes.distill_2md_mtl.label_noise import spoilt
 from recipes.distill_2md_mtl.methods import ADVERSARIES, METHODS, Method
 from recipes.distill_2md_mtl.rates import PAPER_UPDATE, UPDATE, UPDATES, optimizer, rate_callbacks
@@ -111,7 +112,7 @@ def train(method: Method, run: Path, options) -> None:
     sets = spoilt(sets, tasks, method)
     if method.adversary:
         tasks.append(Domain("domain", domains, STRENGTH, **ADVERSARIES[method.adversary]))
-    several = sum(task.kind != "domain" for task in tasks) > 1
+    several = balances(method)
     steps = options.epochs * options.steps_per_epoch
     config = {
         "method": asdict(method),
@@ -124,6 +125,7 @@ def train(method: Method, run: Path, options) -> None:
         "update": options.update,
         "averages": AVERAGES,
         "balancing": method.balancing if several else None,
+        "alpha": alpha_of(method),
         "augmentation": asdict(AUGMENTATION),
         "labelled": options.labelled,
         "spec": {
@@ -136,7 +138,7 @@ def train(method: Method, run: Path, options) -> None:
     tests = testing_sets(options.load, options.split, options.domains, options.asked)
     with devices.scope():
         network = build(config["spec"], devices)
-        model = BalancedModel(network, config["balancing"]) if several else network
+        model = BalancedModel(network, balancing_of(method)) if several else network
         model.compile(optimizer(method.rate, options.rate, steps, options.update))
         keep = {**rate_callbacks(method.rate, options.rate, steps), "stopwatch": stopwatch}
         state = RunState(run, config, keep=keep, writes=devices.chief)
@@ -178,7 +180,7 @@ def _fit(method: Method, run: Path, model, state: RunState, first: int, sets, te
     # On another backend than TensorFlow nothing measures them.
     if method_of(run) in options.cosines and keras.backend.backend() == "tensorflow":
         reports.append(TaskAffinity(batches(0).take(COSINE_BATCHES)))
-    if sum(task.kind != "domain" for task in tasks) > 1:
+    if balances(method):
         # Of rows that train: FairFace has no others here, and CK+ none across domains.
         seen = {each.domain: each for each in sets.values()}
         reports.append(DomainProbe(seen, network, every=every, rows=PROBED, devices=devices))
@@ -288,7 +290,7 @@ def complete(options):
     options.trunk, options.epochs, options.cosines, options.asked = TRUNK, EPOCHS, (), None
     options.steps_per_epoch, options.labelled = STEPS_PER_EPOCH, LABELLED
     options.augmentation, options.averages = asdict(AUGMENTATION), AVERAGES
-    options.strength = STRENGTH
+    options.strength, options.alpha = STRENGTH, ALPHA
     options.domains, other = DOMAINS[options.sets], options.sets != "here"
     if options.paper:
         options.trunk, options.epochs = PAPER_TRUNK, PAPER_EPOCHS

@@ -12,9 +12,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from kerasface.training.balancing import FixedWeights, balancing_by_name
 from kerasface.training.trained_run import load_trained
-from recipes.distill_2md_mtl import answers, choose, records, results, runs, splits, table, train
-from recipes.distill_2md_mtl.methods import METHODS, ROWS_IN_BATCH
+from recipes.distill_2md_mtl import (
+    answers,
+    balancing,
+    choose,
+    records,
+    results,
+    runs,
+    splits,
+    table,
+    train,
+)
+from recipes.distill_2md_mtl.methods import METHODS, ROWS_IN_BATCH, Method
 from recipes.distill_2md_mtl.paper_figures import PAPER, PROTOCOLS
 from recipes.distill_2md_mtl.sets import DOMAINS, FILES, files_of, smoke_set, without_label
 from recipes.distill_2md_mtl.splits import stated, training_sets
@@ -337,10 +348,10 @@ def test_a_record_of_other_settings_or_of_a_lost_teacher_is_refused(tmp_path):
     student = runs.Run("dr-distill-da-2md-mtl", "across", 0)
     teacher = student._replace(method="da-2md-mtl")
 
-    def write(run, strength):
+    def write(run, strength, alpha=None):
         domain = [{"kind": "domain", "strength": strength}] if strength else []
         config = {name: getattr(usual, name) for name in records.SETTINGS}
-        config |= {"method": asdict(METHODS[run.method])}
+        config |= {"method": asdict(METHODS[run.method]), "alpha": alpha}
         config |= {"spec": {"trunk": usual.trunk, "tasks": domain}}
         file = records.file_of(run, tmp_path)
         file.parent.mkdir(exist_ok=True)
@@ -353,11 +364,26 @@ def test_a_record_of_other_settings_or_of_a_lost_teacher_is_refused(tmp_path):
     write(student, None)
     with pytest.raises(ValueError, match="remove it, too. Received: no record of da-2md-mtl"):
         check()
-    write(teacher, usual.strength)
+    write(teacher, usual.strength, usual.alpha)
     check()
-    write(teacher, 0.5 * usual.strength)
+    write(teacher, 0.5 * usual.strength, usual.alpha)
     with pytest.raises(ValueError, match="da-2md-mtl-s0.json was made under.*Received: strength="):
         check()
+    write(teacher, usual.strength, 1.5)
+    with pytest.raises(ValueError, match="Received: alpha=1.5, now 0.0"):
+        check()
+
+
+def test_gradnorm_has_the_chosen_alpha_and_other_balancings_none():
+    for name in ("gradnorm", "gradnorm_reference", "gradnorm_features"):
+        method = Method("any", balancing=name)
+        made = balancing.balancing_of(method)
+        assert made.norms == balancing_by_name(name).norms
+        assert made.alpha == balancing.alpha_of(method) == balancing.ALPHA
+    fixed = Method("any", balancing="fixed")
+    assert balancing.alpha_of(fixed) is None
+    assert type(balancing.balancing_of(fixed)) is FixedWeights
+    assert balancing.alpha_of(METHODS["baseline"]) is None
 
 
 def test_a_record_is_read_as_it_was_answered():

@@ -11,7 +11,9 @@ from `kerasface.data.mix` with the same augmentation, in turns in one process:
 - masked: the same without the adversary;
 - distilled: `Distiller` on the six heads with a teacher's cached outputs in the batch;
 - plain, Keras normalisation: as plain, with `keras.layers.BatchNormalization` in place of
-  `FusedBatchNormalization`, which all others use.
+  `FusedBatchNormalization`, which all others use;
+- plain, Keras convolution: as plain, with `keras.layers.Conv2D` in place of ours, whose gradient
+  of the kernel is faster; all others use that.
 
 A step is timed from its start to the start of the next, so it holds the wait for its batch and
 what `fit` does around it. About five minutes on two cores. `--clock cpu` counts CPU seconds, for
@@ -38,7 +40,7 @@ from kerasface.data.synthetic import STYLES, synthetic_set
 from kerasface.models import FaceModel, build_trunk
 from kerasface.tasks import Domain, Task
 from kerasface.training.distiller import Distiller
-from kerasface.training.fused_normalization import FusedBatchNormalization
+from kerasface.training.training_layers import training_layers
 from recipes.face_zoo.sets import TASKS
 from recipes.face_zoo.train import PER_BATCH
 
@@ -61,7 +63,13 @@ CONTENDERS = (
     "masked",
     "distilled",
     "plain, Keras normalisation",
+    "plain, Keras convolution",
 )
+# What a contender has in place of `training_layers`.
+KERAS_LAYERS = {
+    "plain, Keras normalisation": {"normalization": keras.layers.BatchNormalization},
+    "plain, Keras convolution": {"convolution": keras.layers.Conv2D},
+}
 SMOKE_TRUNK = {"widths": (8,), "blocks": (1,), "stem": 8}
 SMOKE_CONTENDERS = ("plain", "masked, adversary", "distilled")
 
@@ -77,15 +85,13 @@ def main(arguments=None) -> None:
     sets = partly_labelled(rows, size)
     config = {"input_shape": (size, size, 3)} | (SMOKE_TRUNK if options.smoke else {})
 
-    def trunk(normalization=FusedBatchNormalization) -> keras.Model:
-        return build_trunk(options.trunk, normalization=normalization, **config)
+    def trunk(**other) -> keras.Model:
+        return build_trunk(options.trunk, **config, **{**training_layers(), **other})
 
     def contender(name: str):
         """A compiled model and its batches."""
         if name.startswith("plain"):
-            keras_own = name != "plain"
-            norm = keras.layers.BatchNormalization if keras_own else FusedBatchNormalization
-            return plain(trunk(norm)), plain_batches(sets, batch)
+            return plain(trunk(**KERAS_LAYERS.get(name, {}))), plain_batches(sets, batch)
         tasks = (*TASKS, SOURCE) if "adversary" in name else TASKS
         model, distil = FaceModel(trunk(), tasks), name == "distilled"
         model = Distiller(model) if distil else model
@@ -209,6 +215,7 @@ def _ratios(blocks) -> list[dict]:
         ("distilled step, cached teacher / plain", "distilled", "plain", None),
         ("distilled step, cached teacher / masked", "distilled", "masked", None),
         ("Keras normalisation / fused", "plain, Keras normalisation", "plain", None),
+        ("Keras convolution / ours", "plain, Keras convolution", "plain", None),
     )
     return [
         ratio(name, blocks[over], blocks[under], aim)

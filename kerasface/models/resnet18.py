@@ -20,6 +20,7 @@ def resnet18(
     dropout: float = 0.0,
     flatten: bool = False,
     normalization: Callable[[], keras.layers.Layer] = layers.BatchNormalization,
+    convolution: Callable[..., keras.layers.Layer] = layers.Conv2D,
     name: str = "resnet18",
 ) -> keras.Model:
     """Four groups of two basic blocks of `width`, 2, 4 and 8 times `width` channels.
@@ -36,6 +37,7 @@ def resnet18(
         flatten: as of `small_resnet`: the embedding then reads the places of the last maps, for
             faces that are aligned.
         normalization: makes each normalisation layer.
+        convolution: makes each convolution, with the arguments of `keras.layers.Conv2D`.
         name: the model's name.
 
     Returns:
@@ -63,6 +65,7 @@ def resnet18(
         dropout=dropout,
         flatten=flatten,
         normalization=normalization,
+        convolution=convolution,
         name=name,
     )
     if embedding is None:

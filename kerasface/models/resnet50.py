@@ -21,6 +21,7 @@ def resnet50(
     margins: Margins | None = None,
     dropout: float = 0.0,
     normalization: Callable[[], keras.layers.Layer] = layers.BatchNormalization,
+    convolution: Callable[..., keras.layers.Layer] = layers.Conv2D,
     name: str = "resnet50",
 ) -> keras.Model:
     """ResNet-50 with every width divided by `divisor`.
@@ -37,6 +38,7 @@ def resnet50(
         margins: `((top, bottom), (left, right))` pixels cut off the picture first, default none.
         dropout: share of pooled features dropped in training, default 0.
         normalization: makes each normalisation layer.
+        convolution: makes each convolution, with the arguments of `keras.layers.Conv2D`.
         name: the model's name.
 
     Returns:
@@ -55,7 +57,7 @@ def resnet50(
         raise ValueError(f"divisor must be 1, 2, 4 or 8. Received: divisor={divisor}")
 
     def convolve(x, filters, kernel, stride=1, activate=True):
-        x = layers.Conv2D(filters, kernel, stride, padding="same", use_bias=False)(x)
+        x = convolution(filters, kernel, stride, padding="same", use_bias=False)(x)
         x = normalization()(x)
         return layers.ReLU()(x) if activate else x
 

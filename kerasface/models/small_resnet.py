@@ -17,6 +17,7 @@ def small_resnet(
     dropout: float = 0.0,
     flatten: bool = False,
     normalization: Callable[[], keras.layers.Layer] = layers.BatchNormalization,
+    convolution: Callable[..., keras.layers.Layer] = layers.Conv2D,
     name: str = "small_resnet",
 ) -> keras.Model:
     """Residual trunk of 1.94 million parameters at the default widths.
@@ -36,6 +37,7 @@ def small_resnet(
             places. `input_shape` then fixes the number of features. Default False.
         normalization: makes each normalisation layer. A layer with the variables of
             `keras.layers.BatchNormalization` keeps weights interchangeable.
+        convolution: makes each convolution, with the arguments of `keras.layers.Conv2D`.
         name: the model's name.
 
     Returns:
@@ -64,7 +66,7 @@ def small_resnet(
         )
 
     def convolve(x, filters, kernel, stride=1, activate=True):
-        x = layers.Conv2D(filters, kernel, stride, padding="same", use_bias=False)(x)
+        x = convolution(filters, kernel, stride, padding="same", use_bias=False)(x)
         x = normalization()(x)
         return layers.ReLU()(x) if activate else x
 

@@ -16,6 +16,7 @@ def vgg16(
     width: float = 1.0,
     dropout: float = 0.0,
     normalization: Callable[[], keras.layers.Layer] = layers.BatchNormalization,
+    convolution: Callable[..., keras.layers.Layer] = layers.Conv2D,
     name: str = "vgg16",
 ) -> keras.Model:
     """VGG-16's thirteen convolutions, without the last pooling and without its dense layers.
@@ -28,6 +29,7 @@ def vgg16(
         width: factor of every number of channels; 1 has 14.7 million parameters, 0.5 has 3.7.
         dropout: share of pooled features dropped in training, default 0.
         normalization: makes each normalisation layer.
+        convolution: makes each convolution, with the arguments of `keras.layers.Conv2D`.
         name: the model's name.
 
     Returns:
@@ -53,7 +55,7 @@ def vgg16(
         if group:
             x = layers.MaxPooling2D()(x)
         for place in range(count):
-            x = layers.Conv2D(int(filters * width), 3, padding="same", use_bias=False)(x)
+            x = convolution(int(filters * width), 3, padding="same", use_bias=False)(x)
             last = f"group{group + 1}" if place == count - 1 else None
             x = layers.ReLU(name=last)(normalization()(x))
     x = layers.GlobalAveragePooling2D(name="features")(x)

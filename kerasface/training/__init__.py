@@ -6,6 +6,7 @@ from kerasface.lazy import lazy_names
 
 _HOME = {
     "BalancedModel": "balancing",
+    "Conv2D": "convolution",
     "Devices": "devices",
     "Distiller": "distiller",
     "DomainProbe": "domain_probe",
@@ -44,6 +45,7 @@ _HOME = {
     "load_trained": "trained_run",
     "pretrain": "stages",
     "regress_hint": "stages",
+    "training_layers": "training_layers",
     "training_normalization": "fused_normalization",
     "transfer_weights": "stages",
     "write_hparams": "tensorboard",

@@ -48,13 +48,13 @@ from kerasface.tasks import Domain, Task
 from kerasface.training.devices import add_devices, devices_of
 from kerasface.training.domain_probe import DomainProbe
 from kerasface.training.epoch_fitting import fit_epochs
-from kerasface.training.fused_normalization import training_normalization
 from kerasface.training.known_data import check_data
 from kerasface.training.progress import say
 from kerasface.training.routed_optimizer import RoutedOptimizer
 from kerasface.training.run_state import RunState
 from kerasface.training.strength_schedule import StrengthSchedule
 from kerasface.training.tensorboard import TensorBoardReport
+from kerasface.training.training_layers import training_layers
 from kerasface.training.validation import ValidationRound
 from recipes.controls.adversary_page import COLUMNS, NONE, render, summary
 from recipes.controls.adversary_sets import GENDER, SETS, TASKS, real_sets, smoke_sets
@@ -146,10 +146,10 @@ def train(run: Path, variant: str, named: str, seed: int, sets, options) -> Face
     }
     keras.utils.set_random_seed(seed)
     devices = options.devices
-    normalization = training_normalization(devices, momentum=MOMENTUM)
+    layers = training_layers(devices, momentum=MOMENTUM)
     state = RunState(run, config, writes=devices.chief)
     with devices.scope():
-        model = FaceModel.from_spec(spec, normalization=normalization)
+        model = FaceModel.from_spec(spec, **layers)
         model.compile(optimizer(variant, TRAINED[named], epochs * steps))
         first = state.restore(model)
     if first == epochs:

@@ -34,12 +34,12 @@ from kerasface.training.balancing import BalancedModel
 from kerasface.training.devices import Devices, add_devices, devices_of
 from kerasface.training.domain_probe import DomainProbe
 from kerasface.training.epoch_fitting import fit_epochs
-from kerasface.training.fused_normalization import training_normalization
 from kerasface.training.known_data import check_data, check_labels
 from kerasface.training.run_state import RunState
 from kerasface.training.strength_schedule import StrengthSchedule
 from kerasface.training.task_affinity import TaskAffinity
 from kerasface.training.tensorboard import TensorBoardReport
+from kerasface.training.training_layers import training_layers
 from kerasface.training.validation import ValidationRound
 from recipes.distill_2md_mtl.answers import answer
 from recipes.distill_2md_mtl.balancing import ALPHA, alpha_of, balances, balancing_of
@@ -93,8 +93,7 @@ INPUT = {"height": 48, "width": 48, "channels": 3}
 
 def build(spec: dict, devices: Devices | None = None) -> FaceModel:
     """The network in its training form."""
-    normalization = training_normalization(devices, momentum=AVERAGES)
-    return FaceModel.from_spec(spec, normalization=normalization)
+    return FaceModel.from_spec(spec, **training_layers(devices, momentum=AVERAGES))
 
 
 def train(method: Method, run: Path, options) -> None:

@@ -33,13 +33,13 @@ from kerasface.models import FaceModel
 from kerasface.training.devices import Devices, add_devices, devices_of
 from kerasface.training.distiller import Distiller
 from kerasface.training.epoch_fitting import fit_epochs
-from kerasface.training.fused_normalization import training_normalization
 from kerasface.training.known_data import check_data
 from kerasface.training.muon import Muon
 from kerasface.training.run_state import RunState
 from kerasface.training.teacher_outputs import cache_teacher
 from kerasface.training.tensorboard import TensorBoardReport
 from kerasface.training.trained_run import load_trained
+from kerasface.training.training_layers import training_layers
 from kerasface.training.validation import ValidationRound
 from recipes.face_zoo.sets import TASKS, load_sets, smoke_sets
 
@@ -93,7 +93,7 @@ def build(spec: dict, devices: Devices | None = None) -> FaceModel:
     return FaceModel.from_spec(
         spec,
         input_shape=(None, None, 3),
-        normalization=training_normalization(devices),
+        **training_layers(devices),
         dropout=0.2,
     )
 

@@ -24,7 +24,7 @@ from kerasface.data import Augmentation, PreparedSet, mix
 from kerasface.inference import Source
 from kerasface.models import FaceModel
 from kerasface.tasks import Classification, Task
-from kerasface.training import Stage, load_trained, pretrain, training_normalization
+from kerasface.training import Stage, load_trained, pretrain, training_layers
 from kerasface.training.devices import add_devices
 from kerasface.training.progress import Progress, duration, say
 from recipes.general_knowledge import sets
@@ -155,9 +155,9 @@ def train(name: str, options) -> None:
     epochs, steps = scale.duration(len(faces), about.epochs)
     keras.config.set_dtype_policy("mixed_bfloat16")
     keras.utils.set_random_seed(options.seed)
-    normalization = training_normalization(options.devices)
+    layers = training_layers(options.devices)
     with options.devices.scope():
-        network = FaceModel.from_spec(spec, normalization=normalization, dropout=DROPOUT)
+        network = FaceModel.from_spec(spec, **layers, dropout=DROPOUT)
     stage = Stage(
         options.runs / f"source-{name}",
         lambda first: mix(

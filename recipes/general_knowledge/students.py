@@ -26,7 +26,7 @@ from kerasface.data.batches import TEACHER
 from kerasface.models import FaceModel
 from kerasface.models.embedding_fusion import decoder_stack
 from kerasface.tasks import Embedding
-from kerasface.training import SoftTargets, Stage, distil, load_trained, training_normalization
+from kerasface.training import SoftTargets, Stage, distil, load_trained, training_layers
 from kerasface.training.balancing.replicas import replica_count
 from kerasface.training.devices import add_devices
 from kerasface.training.progress import Progress, duration, say
@@ -143,9 +143,9 @@ def train(name: str, options) -> None:
     epochs, steps = scale.duration(rows, EPOCHS)
     keras.config.set_dtype_policy("mixed_bfloat16")
     keras.utils.set_random_seed(options.seed)
-    normalization = training_normalization(options.devices)
+    layers = training_layers(options.devices)
     with options.devices.scope():
-        student = FaceModel.from_spec(spec_of(scale), normalization=normalization)
+        student = FaceModel.from_spec(spec_of(scale), **layers)
     taught = KNOWLEDGE if name == "unique" else SOURCES
 
     def batches(first: int):

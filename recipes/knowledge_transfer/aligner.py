@@ -32,7 +32,7 @@ from kerasface.training import (
     distil,
     load_trained,
     pretrain,
-    training_normalization,
+    training_layers,
 )
 from kerasface.training.devices import add_devices, devices_of
 from kerasface.training.progress import Progress
@@ -124,7 +124,7 @@ def train(arm: str, sets: dict, options) -> None:
     with options.devices.scope():
         network = FaceModel.from_spec(
             spec_of(ARMS[arm], options.smoke),
-            normalization=training_normalization(options.devices),
+            **training_layers(options.devices),
         )
         # Asked in each step, so where the student trains.
         teacher = load_trained(options.runs / "aligner-teacher") if arm in TAUGHT else None

@@ -21,7 +21,7 @@ from kerasface.training import (
     Stage,
     initialise,
     load_trained,
-    training_normalization,
+    training_layers,
 )
 from kerasface.training.progress import say
 
@@ -65,11 +65,9 @@ def make(divisor: int, tasks: Sequence[Task], seed: int, options) -> FaceModel:
     policy = "float32" if divisor >= 8 or options.smoke else "mixed_bfloat16"
     keras.mixed_precision.set_global_policy(policy)
     keras.utils.set_random_seed(seed)
-    normalization = training_normalization(options.devices)
+    layers = training_layers(options.devices)
     with options.devices.scope():
-        return FaceModel.from_spec(
-            spec_of(divisor, tasks, options.smoke), normalization=normalization
-        )
+        return FaceModel.from_spec(spec_of(divisor, tasks, options.smoke), **layers)
 
 
 def trained(folder: Path) -> FaceModel:

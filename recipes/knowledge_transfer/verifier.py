@@ -39,7 +39,7 @@ from kerasface.training import (
     join_teachers,
     load_trained,
     pretrain,
-    training_normalization,
+    training_layers,
 )
 from kerasface.training.devices import add_devices, devices_of
 from kerasface.training.progress import Progress
@@ -96,9 +96,9 @@ def train(arm: str, seen, options) -> None:
     epochs = options.epochs or EPOCHS[trunk]
     epoch_steps = options.steps or max(len(prepared) // rows, 1)
     keras.utils.set_random_seed(options.seed)
-    normalization = training_normalization(options.devices)
+    layers = training_layers(options.devices)
     with options.devices.scope():
-        network = FaceModel.from_spec(spec, normalization=normalization, dropout=DROPOUT)
+        network = FaceModel.from_spec(spec, **layers, dropout=DROPOUT)
     stage = Stage(
         options.runs / f"verifier-{arm}",
         lambda first: mix(

@@ -1,0 +1,43 @@
+"""The layers of a trunk as they train fastest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import keras
+
+from kerasface.training.devices import Devices
+from kerasface.training.fused_normalization import training_normalization
+
+
+def training_layers(devices: Devices | None = None, **config) -> dict[str, Callable]:
+    """What `FaceModel.from_spec` and `build_trunk` are given while a network trains.
+
+    The normalisation is `training_normalization`; on TensorFlow without a GPU the convolution is
+    `kerasface.training.convolution.Conv2D`, elsewhere Keras's own. The variables, their order and
+    what the network answers are those of a network without them, so its weights can be set into
+    one.
+
+    Args:
+        devices: of the training, default one.
+        **config: of the normalisation, such as `momentum`.
+
+    Returns:
+        `normalization` and `convolution`, by the names of the trunks' arguments.
+
+    Example:
+
+        network = FaceModel.from_spec(spec, **training_layers(devices, momentum=0.9))
+    """
+    layers = {
+        "normalization": training_normalization(devices, **config),
+        "convolution": keras.layers.Conv2D,
+    }
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        if not tf.config.list_physical_devices("GPU"):
+            from kerasface.training.convolution import Conv2D
+
+            layers["convolution"] = Conv2D
+    return layers

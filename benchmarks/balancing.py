@@ -38,7 +38,7 @@ from kerasface.training.balancing import (
     GradNorm,
     UncertaintyWeighting,
 )
-from kerasface.training.fused_normalization import FusedBatchNormalization
+from kerasface.training.trunk_layers import training_layers
 from recipes.face_zoo.sets import TASKS
 from recipes.face_zoo.train import PER_BATCH
 
@@ -65,7 +65,7 @@ def main(arguments=None) -> None:
     config = {"input_shape": (size, size, 3)} | (SMOKE_TRUNK if options.smoke else {})
 
     def contender(name: str):
-        trunk = build_trunk(options.trunk, normalization=FusedBatchNormalization, **config)
+        trunk = build_trunk(options.trunk, **training_layers(), **config)
         model = FaceModel(trunk, TASKS, shared=options.shared)
         if name in BALANCINGS:
             model = BalancedModel(model, BALANCINGS[name]())

@@ -40,7 +40,7 @@ from kerasface.data.synthetic import STYLES, synthetic_set
 from kerasface.models import FaceModel, build_trunk
 from kerasface.tasks import Domain, Task
 from kerasface.training.distiller import Distiller
-from kerasface.training.training_layers import training_layers
+from kerasface.training.trunk_layers import training_layers
 from recipes.face_zoo.sets import TASKS
 from recipes.face_zoo.train import PER_BATCH
 

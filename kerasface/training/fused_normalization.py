@@ -1,4 +1,4 @@
-"""Batch normalisation by TensorFlow's fused kernel: the same layer, faster to train."""
+"""Batch normalisation by TensorFlow's fused kernels: the same layer, faster to train."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ def training_normalization(devices: Devices | None = None, **config) -> Callable
 
 @registered
 class FusedBatchNormalization(keras.layers.BatchNormalization):
-    """`keras.layers.BatchNormalization` whose training pass is one fused TensorFlow kernel.
+    """`keras.layers.BatchNormalization` whose passes are one fused TensorFlow kernel each.
 
     Keras normalises in several element-wise operations, which cost a CPU about a third of the
-    training step of a small network in bfloat16 (`benchmarks/` has the ratio). Variables, their
-    order and the inference pass are those of the Keras layer: pass it as `normalization` while
-    training on TensorFlow, then give the weights to a model built with the Keras layer by
-    `plain.set_weights(fused.get_weights())`. A file of weights names layers by their class, so
-    `load_weights` refuses the other's file.
+    training step of a small network in bfloat16 (`benchmarks/` has the ratio), and half of what a
+    network that is measured while it trains takes to answer. Variables and their order are those
+    of the Keras layer: pass it as `normalization` while training on TensorFlow, then give the
+    weights to a model built with the Keras layer by `plain.set_weights(fused.get_weights())`. A
+    file of weights names layers by their class, so `load_weights` refuses the other's file.
 
     Differs from Keras in one thing: the moving variance is fed the unbiased batch variance
     (divided by n - 1), as the fused kernel gives it. A `synchronized` one trains on several
@@ -62,8 +62,7 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
 
     def call(self, inputs, training=None, mask=None):
         fused = (
-            (training and self.trainable)
-            and mask is None
+            mask is None
             and len(inputs.shape) == 4
             and self.axis in (-1, 3)
             and self.scale
@@ -71,6 +70,8 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
         )
         if not fused:
             return super().call(inputs, training=training, mask=mask)
+        if not (training and self.trainable):
+            return self._fused(inputs, self.moving_mean, self.moving_variance)[0]
         if self.synchronized and replica_count() > 1 and tf.distribute.get_replica_context():
             outputs, mean, variance = self._over_replicas(inputs)
         else:
@@ -82,14 +83,22 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
 
     def _in_one_pass(self, inputs):
         """Outputs, mean and unbiased variance of this device's rows."""
+        return self._fused(inputs)
+
+    def _fused(self, inputs, mean=None, variance=None):
+        """Outputs, mean and variance; of the inputs themselves where none is given."""
+        statistics = [
+            tf.zeros([0]) if each is None else tf.cast(each, tf.float32)
+            for each in (mean, variance)
+        ]
         outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
             x=inputs,
             scale=tf.cast(self.gamma, tf.float32),
             offset=tf.cast(self.beta, tf.float32),
-            mean=tf.zeros([0]),
-            variance=tf.zeros([0]),
+            mean=statistics[0],
+            variance=statistics[1],
             epsilon=self.epsilon,
-            is_training=True,
+            is_training=mean is None,
         )
         return outputs, mean, variance
 

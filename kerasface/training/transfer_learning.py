@@ -233,7 +233,7 @@ def fine_tune(
     from kerasface.data.augment import Augmentation
     from kerasface.data.identity_batches import identity_batches
     from kerasface.data.mixing import mix
-    from kerasface.training.training_layers import training_layers
+    from kerasface.training.trunk_layers import training_form
 
     augmentation = Augmentation() if augmentation is None else augmentation
     rows = min(len(train), images)
@@ -248,10 +248,8 @@ def fine_tune(
         )
     else:
         batches = mix({"train": train}, {"train": BATCH}, model.tasks, seed, augmentation)
-    layers = training_layers(devices, momentum=MOMENTUM)
     with devices.scope():
-        trained = FaceModel.from_spec(model.get_spec(), **layers)
-        trained.set_weights(model.get_weights())
+        trained = training_form(model, devices, momentum=MOMENTUM)
         trained.compile(_optimizer(rate, steps * epochs))
         history = trained.fit(
             devices.share(batches, batch, together),

@@ -54,7 +54,7 @@ from kerasface.training.routed_optimizer import RoutedOptimizer
 from kerasface.training.run_state import RunState
 from kerasface.training.strength_schedule import StrengthSchedule
 from kerasface.training.tensorboard import TensorBoardReport
-from kerasface.training.training_layers import training_layers
+from kerasface.training.trunk_layers import training_layers
 from kerasface.training.validation import ValidationRound
 from recipes.controls.adversary_page import COLUMNS, NONE, render, summary
 from recipes.controls.adversary_sets import GENDER, SETS, TASKS, real_sets, smoke_sets

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from kerasface.inference.labelling import label_images
 from kerasface.tasks import Task
 from kerasface.training.devices import Devices
 from kerasface.training.trained_run import load_trained
+from kerasface.training.trunk_layers import training_form
 from recipes.distill_2md_mtl.label_noise import with_mistakes
 from recipes.distill_2md_mtl.methods import Method
 
@@ -35,7 +36,7 @@ def pseudo_labelled(
     without a label of the tasks only the pictures that were labelled are left.
     """
     names = [task.name for task in tasks]
-    network = cache(partial(load_trained, teacher_run))
+    network = cache(lambda: training_form(load_trained(teacher_run)))
     taught = {}
     for name, prepared in sets.items():
         if all(prepared.labelled(task) == len(prepared) for task in names):

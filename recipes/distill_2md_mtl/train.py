@@ -39,7 +39,7 @@ from kerasface.training.run_state import RunState
 from kerasface.training.strength_schedule import StrengthSchedule
 from kerasface.training.task_affinity import TaskAffinity
 from kerasface.training.tensorboard import TensorBoardReport
-from kerasface.training.training_layers import training_layers
+from kerasface.training.trunk_layers import training_layers
 from kerasface.training.validation import ValidationRound
 from recipes.distill_2md_mtl.answers import answer
 from recipes.distill_2md_mtl.balancing import ALPHA, alpha_of, balances, balancing_of

@@ -39,7 +39,7 @@ from kerasface.training.run_state import RunState
 from kerasface.training.teacher_outputs import cache_teacher
 from kerasface.training.tensorboard import TensorBoardReport
 from kerasface.training.trained_run import load_trained
-from kerasface.training.training_layers import training_layers
+from kerasface.training.trunk_layers import training_layers
 from kerasface.training.validation import ValidationRound
 from recipes.face_zoo.sets import TASKS, load_sets, smoke_sets
 

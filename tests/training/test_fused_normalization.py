@@ -81,13 +81,24 @@ def test_moving_statistics_differ_only_by_the_unbiased_variance():
 
 
 @pytest.mark.parametrize("frozen", [False, True])
-def test_inference_and_a_frozen_layer_are_keras_and_move_nothing(frozen):
-    plain, fused = pair()
+@pytest.mark.parametrize("policy,tolerance", [("float32", 1e-5), ("mixed_bfloat16", 0.02)])
+def test_inference_and_a_frozen_layer_are_those_of_keras(frozen, policy, tolerance):
+    plain, fused = pair(dtype=policy)
     plain.trainable = fused.trainable = not frozen
     before = fused.get_weights()
-    np.testing.assert_array_equal(
-        fused(images(), training=frozen), plain(images(), training=frozen)
-    )
+    inputs = images(plain.compute_dtype)
+    target = np.random.default_rng(2).normal(size=SHAPE)
+    found = []
+    for layer in (plain, fused):
+        with tf.GradientTape() as tape:
+            tape.watch([inputs, layer.gamma.value, layer.beta.value])
+            outputs = layer(inputs, training=frozen)
+            loss = tf.reduce_sum(tf.cast(outputs, "float32") * target)
+        gradients = tape.gradient(loss, [inputs, layer.gamma.value, layer.beta.value])
+        found.append([np.array(tf.cast(each, "float32")) for each in (outputs, *gradients)])
+    assert outputs.dtype == plain(inputs).dtype
+    for value, other in zip(found[1], found[0], strict=True):
+        np.testing.assert_allclose(value, other, atol=tolerance * np.abs(other).max())
     for weight, value in zip(fused.get_weights(), before, strict=True):
         np.testing.assert_array_equal(weight, value)
 

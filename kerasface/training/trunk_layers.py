@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import keras
 
+from kerasface.models import FaceModel
 from kerasface.training.devices import Devices
 from kerasface.training.fused_normalization import training_normalization
 
@@ -41,3 +42,22 @@ def training_layers(devices: Devices | None = None, **config) -> dict[str, Calla
 
             layers["convolution"] = Conv2D
     return layers
+
+
+def training_form(model: FaceModel, devices: Devices | None = None, **config) -> FaceModel:
+    """The same network, weights included, with `training_layers`.
+
+    In bfloat16 on a CPU it also answers about twice as fast as with Keras's own layers: for a
+    teacher that labels many pictures.
+
+    Args:
+        model: made by `FaceModel.from_spec`, or by the zoo from its description.
+        devices: of the training, default one.
+        **config: of the normalisation, such as `momentum`.
+
+    Raises:
+        ValueError: the model cannot be described, see `FaceModel.get_spec`.
+    """
+    made = FaceModel.from_spec(model.get_spec(), **training_layers(devices, **config))
+    made.set_weights(model.get_weights())
+    return made

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import keras
 from keras import ops
 
@@ -39,9 +41,19 @@ class PartialLabelsModel(keras.Model):
         """
         if hasattr(x, "element_spec"):
             kwargs.setdefault("shuffle", False)
+        self._build_optimizer()
         given = callbacks if isinstance(callbacks, (list, tuple)) else [callbacks]
         given = [DropUnmeasured(), *(each for each in given if each is not None)]
         return super().fit(x, *args, callbacks=given, **kwargs)
+
+    def _build_optimizer(self):
+        """Its variables, before a step is traced that would make them and be traced again."""
+        optimizer = getattr(self, "optimizer", None)
+        if optimizer is None or optimizer.built:
+            return
+        strategy = getattr(self, "distribute_strategy", None)  # on TensorFlow
+        with nullcontext() if strategy is None else strategy.scope():
+            optimizer.build(self.trainable_variables)
 
     def evaluate(self, *args, return_dict=True, **kwargs):
         """As `keras.Model.evaluate`, by default as a dict without what was not measured."""

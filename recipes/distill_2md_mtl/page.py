@@ -27,8 +27,9 @@ FAIRNESS = """Every run takes the same number of steps, and but for the rows wit
 sees the same number of pictures in all, with one network; a baseline alone fills its batch with \
 its own pictures, so age and gender alone have seen four times as many of their own as beside the \
 others. The rows with 32 in a batch have seen as many of their own as beside the others, and \
-fewer in all. In all rows steps follow orthogonal momentum and pictures are changed by more than \
-the paper's crop and flip, both chosen on held-out people of CK+ (`choose.py`); nothing is \
+fewer in all. In all rows steps follow orthogonal momentum, pictures are changed by more than \
+the paper's crop and flip, and GradNorm makes the tasks' gradients equally long without its usual \
+pull towards slow tasks, all three chosen on held-out people of CK+ (`choose.py`); nothing is \
 pre-trained. A minute is one on one of two cores where both train. Folds are by subject, once, \
 pooled. The rest is trained on the whole of the expression set (without contempt), mean over the \
 seeds. No picture of FER2013 trained or chose anything; its neutral cannot be answered and counts \

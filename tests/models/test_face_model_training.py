@@ -6,6 +6,7 @@ import pytest
 
 from kerasface.data.batches import arrays
 from kerasface.data.prepared import PreparedSet
+from kerasface.training import BalancedModel, Distiller
 from tests.models.tiny import TASKS, hide, pictures, some_labels, tiny_model
 
 GENDER, AGE = TASKS[:2]
@@ -186,3 +187,28 @@ def test_own_losses_and_metrics_can_be_given():
     )
     logs = model.evaluate(pictures(4), some_labels((GENDER, AGE), 4), verbose=0)
     assert set(logs) == {"loss", "gender_right"}
+
+
+class CountedLoss(keras.losses.Loss):
+    """Cross-entropy that counts how often it is traced."""
+
+    traces = 0
+
+    def call(self, labels, outputs):
+        CountedLoss.traces += 1
+        return keras.losses.sparse_categorical_crossentropy(labels, outputs, from_logits=True)
+
+
+@pytest.mark.parametrize(
+    "around",
+    [lambda model: model, BalancedModel, lambda model: Distiller(model, tiny_model((GENDER,)))],
+    ids=["itself", "balanced", "distilled"],
+)
+def test_a_step_is_traced_once(around, monkeypatch):
+    """The optimiser's variables, made in a trace, would have TensorFlow trace it again."""
+    monkeypatch.setattr(CountedLoss, "traces", 0)
+    model = around(tiny_model((GENDER,)))
+    model.compile("adam", loss={GENDER.name: CountedLoss()})
+    images, labels, weights, _ = partly_labelled((GENDER,))
+    model.fit(images, labels, sample_weight=weights, batch_size=BATCH, verbose=0, epochs=2)
+    assert CountedLoss.traces == 1

@@ -19,10 +19,9 @@ class Conv2D(keras.layers.Conv2D):
 
     That is in bfloat16 on TensorFlow, in training, with one stride in both directions, where what
     comes out is at most 7 wide, or for kernels of 1 x 1 with stride 1; anywhere else it is
-    Keras's own pass. Measured on one thread of a CPU with AMX, that gradient takes a third to a
-    ninth of its time, and a training step of `small_resnet` on 48 x 48 faces 13 to 20 % less; on
-    two threads no gain of the step was found (`benchmarks/training_step.py` has the ratio). Pass
-    it as `convolution` while training; `training_layers` knows when.
+    Keras's own pass. On one thread of a CPU with AMX a training step of `small_resnet` on 48 x 48
+    faces took 13 to 20 % less; on two threads no gain was found (`benchmarks/training_step.py`
+    has the ratio). Pass it as `convolution` while training; `training_layers` knows when.
 
     Its name is that of Keras's layer, after which files of weights name their entries: each loads
     the other's file. Gradients differ from Keras's by rounding in bfloat16.

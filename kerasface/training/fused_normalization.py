@@ -43,11 +43,11 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
     """`keras.layers.BatchNormalization` whose passes are one fused TensorFlow kernel each.
 
     Keras normalises in several element-wise operations, which cost a CPU about a third of the
-    training step of a small network in bfloat16 (`benchmarks/` has the ratio), and half of what a
-    network that is measured while it trains takes to answer. Variables and their order are those
-    of the Keras layer: pass it as `normalization` while training on TensorFlow, then give the
-    weights to a model built with the Keras layer by `plain.set_weights(fused.get_weights())`. A
-    file of weights names layers by their class, so `load_weights` refuses the other's file.
+    training step of a small network in bfloat16 (`benchmarks/` has the ratio), and slow its
+    answers while it is measured. Variables and their order are those of the Keras layer: pass it
+    as `normalization` while training on TensorFlow, then give the weights to a model built with
+    the Keras layer by `plain.set_weights(fused.get_weights())`. A file of weights names layers by
+    their class, so `load_weights` refuses the other's file.
 
     Differs from Keras in one thing: the moving variance is fed the unbiased batch variance
     (divided by n - 1), as the fused kernel gives it. A `synchronized` one trains on several

@@ -78,7 +78,9 @@ def load_trained(run: str | Path, spec: dict | None = None) -> FaceModel:
             with h5py.File(part, "w") as file:
                 for name in stored[group]:
                     stored.copy(f"{group}/{name}", file)
-            trained = _training_form(spec) if _is_fused(stored[group]) else model
+            trained = model
+            if _is_fused(stored[group]):
+                trained = FaceModel.from_spec(spec, normalization=FusedBatchNormalization)
             with warnings.catch_warnings():
                 # Keras only warns where a layer keeps the weights that it was made with.
                 warnings.simplefilter("error", UserWarning)
@@ -89,10 +91,6 @@ def load_trained(run: str | Path, spec: dict | None = None) -> FaceModel:
     if trained is not model:
         model.set_weights(trained.get_weights())
     return model
-
-
-def _training_form(spec: dict) -> FaceModel:
-    return FaceModel.from_spec(spec, normalization=FusedBatchNormalization)
 
 
 def _network_group(stored: h5py.File, tasks: list[str]) -> str:

@@ -1,14 +1,24 @@
 """What every test has: quiet TensorFlow, no windows, no network, and a tiny model to read with."""
 
+import gc
 import os
 import socket
 from collections import Counter
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("MPLBACKEND", "Agg")
+# What a test compiles runs for a few steps: compiling it well takes longer than those.
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # There is a worker a core; threads of its own for each core would only wait for one another.
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
 import numpy as np
 import pytest
+
+# Graphs are many objects that stay: looking through them all as often as is usual is a tenth of
+# a test's time.
+gc.set_threshold(20_000, 50, 100)
 
 
 def pytest_collection_modifyitems(items):

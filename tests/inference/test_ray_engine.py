@@ -31,6 +31,8 @@ PICTURES, ROWS = 40, 2
 def cluster():
     """A real cluster of two processors on this machine, without a dashboard."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # Ray's workers give way to every other process, here to the tests that run beside these.
+    os.environ.setdefault("RAY_worker_niceness", "0")
     ray = pytest.importorskip("ray", reason="NOT TESTED: ray is not installed")
     pytest.importorskip("ray.data")
     ray.init(num_cpus=2, num_gpus=0, include_dashboard=False, log_to_driver=False)

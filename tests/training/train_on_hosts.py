@@ -1,4 +1,4 @@
-"""Run twice at once by test_devices.py, on JAX: `HOST PORT FOLDER`.
+"""Run twice at once by test_devices.py, on JAX: `HOST PORT FOLDER PATIENCE`.
 
 The first pair loses host 1 in the middle of an epoch; the second goes on with the run, which the
 first host compares with the same on one device that was never stopped.
@@ -16,7 +16,6 @@ from kerasface.training import Devices
 from tests.training.device_cases import apart, dealt, run
 
 HOSTS, LOST_AT = 2, 2
-PATIENCE = 120  # seconds; a machine of tests may be busy
 
 
 class Lost(keras.callbacks.Callback):
@@ -38,9 +37,9 @@ def told(many):
         return [many.once(lambda: {"host": many.host}), type(error).__name__, str(error)]
 
 
-def main(host, port, folder):
+def main(host, port, folder, patience):
     folder = Path(folder)
-    many = Devices(1, HOSTS, int(host), f"127.0.0.1:{port}", patience=PATIENCE)
+    many = Devices(1, HOSTS, int(host), f"127.0.0.1:{port}", patience=int(patience))
     heard = told(many)
     resumed = (folder / "run" / "state.json").exists()
     callbacks = [Lost()] if host == "1" and not resumed else []

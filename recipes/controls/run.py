@@ -17,7 +17,6 @@ TensorFlow only, so on one host.
 from __future__ import annotations
 
 import argparse
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -28,15 +27,9 @@ from recipes.controls import affinity
 from recipes.controls.arms import ARMS, CONTROLS, Control
 from recipes.distill_2md_mtl import records
 from recipes.distill_2md_mtl.answers import hits, interval
-from recipes.distill_2md_mtl.runs import Run, run_all, write_whole
+from recipes.distill_2md_mtl.runs import Run, write_whole
 from recipes.distill_2md_mtl.splits import testing_sets
-from recipes.distill_2md_mtl.train import (
-    add_options,
-    add_share,
-    check_rows,
-    complete,
-    run_one,
-)
+from recipes.distill_2md_mtl.table_runs import add_table_options, complete_table, train_all
 
 HERE = Path(__file__).parent
 # In whose runs the cosines between the tasks' gradients are measured each epoch.
@@ -226,37 +219,14 @@ def write(options) -> str:
 
 def main(arguments=None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    add_options(parser, Path("runs/controls"))
-    add_share(parser)
+    add_table_options(parser, Path("runs/controls"))
     parser.add_argument("--only", choices=CONTROLS)
-    parser.add_argument("--render", action="store_true", help="train nothing")
-    parser.add_argument("--out", type=Path, help="of the page; default beside this file")
-    options = complete(parser.parse_args(arguments))
+    options = parser.parse_args(arguments)
     if options.sets != "here":
         parser.error("the controls are asked of the sets that are here")
+    options = complete_table(options, HERE)
     options.cosines = (AFFINE,)
-    # Only the controls' own runs write the controls' own page.
-    options.out = options.out or (options.runs if options.special else HERE)
-    options.out.mkdir(parents=True, exist_ok=True)
-
-    kept = options.out / records.FOLDER
-    left = options.share.taken(wanted(options.only, options.smoke))
-    records.check(left, ARMS, kept, options)
-    keep = partial(records.keep, left, ARMS, options.runs, kept)
-
-    def start(run: Run) -> None:
-        options.split, options.seed = run.split, run.seed
-        run_one(run.method, options, ARMS)
-        options.devices.once(keep)
-
-    def page() -> None:
-        options.devices.once(lambda: write(options) and None)
-
-    options.devices.once(keep)
-    if not options.render:
-        check_rows({run.method for run in left}, options, ARMS)
-        run_all(left, partial(records.seconds_of, kept=kept), start, page, options.devices)
-    options.devices.once(lambda: print(write(options)))
+    train_all(wanted(options.only, options.smoke), ARMS, options, write)
 
 
 if __name__ == "__main__":

@@ -107,38 +107,6 @@ def run_all(
             begin_anew()
 
 
-class Share(NamedTuple):
-    """Which of the processes that divide a table this is."""
-
-    place: int
-    of: int
-
-    @classmethod
-    def parse(cls, text: str) -> Share:
-        """From "1/2", the first of two.
-
-        Raises:
-            ValueError: it is none.
-        """
-        place, _, of = text.partition("/")
-        if not (place.isdecimal() and of.isdecimal() and 1 <= int(place) <= int(of)):
-            raise ValueError(f"a share is such as 1/2, the first of two. Received: {text}")
-        return cls(int(place), int(of))
-
-    def taken(self, wanted: Iterable[Run]) -> list[Run]:
-        """Its runs: those of one split and seed stay together, as teachers stand among them.
-
-        Each process is given the next split and seed when it has fewest runs so far.
-        """
-        groups: dict[tuple, list[Run]] = {}
-        for run in wanted:
-            groups.setdefault(run[1:], []).append(run)
-        shares: list[list[Run]] = [[] for _ in range(self.of)]
-        for group in groups.values():
-            min(shares, key=len).extend(group)
-        return shares[self.place - 1]
-
-
 def begin_anew() -> None:
     """The same command in a new program, under the same process number."""
     sys.stdout.flush()

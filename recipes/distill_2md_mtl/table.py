@@ -26,7 +26,6 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 
 from kerasface.evaluation.figures import confusion_figure, learning_curves, read_history
@@ -36,15 +35,9 @@ from recipes.distill_2md_mtl import records
 from recipes.distill_2md_mtl.methods import FULL, METHODS
 from recipes.distill_2md_mtl.page import TITLES, render
 from recipes.distill_2md_mtl.results import FOLDS, SEEDS, asked, collect, minutes, probed
-from recipes.distill_2md_mtl.runs import Run, run_all, write_whole
+from recipes.distill_2md_mtl.runs import Run, write_whole
 from recipes.distill_2md_mtl.splits import ACROSS
-from recipes.distill_2md_mtl.train import (
-    add_options,
-    add_share,
-    check_rows,
-    complete,
-    run_one,
-)
+from recipes.distill_2md_mtl.table_runs import add_table_options, complete_table, train_all
 
 HERE = Path(__file__).parent
 # Rows whose learning curves are drawn, of the first seed.
@@ -142,34 +135,17 @@ def write(options) -> str:
 
 def main(arguments=None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    add_options(parser)
-    add_share(parser)
+    add_table_options(parser, Path("runs/2md"))
     parser.add_argument("--only", choices=("across", "folds"))
-    parser.add_argument("--render", action="store_true", help="train nothing")
-    parser.add_argument("--out", type=Path, help="of the page; default beside this file")
-    options = complete(parser.parse_args(arguments))
-    # Only the table's own runs write the table's own page.
-    options.out = options.out or (options.runs if options.special else HERE)
-    options.out.mkdir(parents=True, exist_ok=True)
-    kept, folds = options.out / records.FOLDER, options.domains.folds
-    left = options.share.taken(wanted(options.only, options.smoke))
-    records.check(left, METHODS, kept, options)
-    keep = partial(records.keep, left, METHODS, options.runs, kept)
-
-    def start(run: Run) -> None:
-        options.split, options.seed = run.split, run.seed
-        options.asked = None if run.split == ACROSS else (folds,)
-        run_one(run.method, options)
-        options.devices.once(keep)
-
-    def page() -> None:
-        options.devices.once(lambda: write(options) and None)
-
-    options.devices.once(keep)  # of runs that were trained one by one, too
-    if not options.render:
-        check_rows({run.method for run in left}, options)
-        run_all(left, partial(records.seconds_of, kept=kept), start, page, options.devices)
-    options.devices.once(lambda: print(write(options)))
+    options = complete_table(parser.parse_args(arguments), HERE)
+    folds = options.domains.folds
+    train_all(
+        wanted(options.only, options.smoke),
+        METHODS,
+        options,
+        write,
+        asked=lambda run: None if run.split == ACROSS else (folds,),
+    )
 
 
 if __name__ == "__main__":

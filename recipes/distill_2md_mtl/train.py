@@ -46,15 +46,7 @@ from recipes.distill_2md_mtl.balancing import ALPHA, alpha_of, balances, balanci
 from recipes.distill_2md_mtl.label_noise import spoilt
 from recipes.distill_2md_mtl.methods import ADVERSARIES, METHODS, Method
 from recipes.distill_2md_mtl.rates import PAPER_UPDATE, UPDATE, UPDATES, optimizer, rate_callbacks
-from recipes.distill_2md_mtl.runs import (
-    METRICS,
-    Run,
-    Share,
-    Stopwatch,
-    method_of,
-    sibling,
-    write_whole,
-)
+from recipes.distill_2md_mtl.runs import METRICS, Run, Stopwatch, method_of, sibling, write_whole
 from recipes.distill_2md_mtl.sets import DOMAINS, load_set, smoke_set
 from recipes.distill_2md_mtl.splits import ACROSS, SPLITS, stated, testing_sets, training_sets
 from recipes.distill_2md_mtl.teacher_labels import pseudo_labelled
@@ -255,23 +247,6 @@ def add_options(parser: argparse.ArgumentParser, runs: Path = Path("runs/2md")) 
     parser.add_argument("--smoke", action="store_true", help="a few tiny steps, synthetic faces")
     add_devices(parser)
     parser.set_defaults(default_runs=runs)
-
-
-def add_share(parser: argparse.ArgumentParser) -> None:
-    """Adds `--share`, of the tables."""
-
-    def share(text: str) -> Share:
-        try:
-            return Share.parse(text)
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(str(error)) from None
-
-    parser.add_argument(
-        "--share",
-        type=share,
-        default=Share(1, 1),
-        help="such as 1/2: the first of two processes that divide the runs, each on its own core",
-    )
 
 
 def check_rows(names, options, methods: dict[str, Method] = METHODS) -> None:

@@ -22,7 +22,7 @@ from kerasface.training.progress import say
 from kerasface.training.transfer_learning import HIDDEN, features_of
 from kerasface.zoo.schema import dump_json
 from recipes.general_knowledge import combinations, fusion, students, targets
-from recipes.general_knowledge.options import write_whole
+from recipes.general_knowledge.options import save_whole, unfinished, write_whole
 
 HEAD_EPOCHS = 15
 # Passes over a target's faces; those that a training sees at least, as CK+ has but 800.
@@ -60,11 +60,7 @@ class Ways:
             return fusion.codes_of(self.operator(kind, size), part, options)
         file = options.runs / "features" / kind / f"{part}.npy"
         if not file.exists():
-            file.parent.mkdir(parents=True, exist_ok=True)
-            found = features_of(self.student(kind), options.load(part).images)
-            unfinished = file.with_suffix(".part.npy")
-            np.save(unfinished, found)
-            unfinished.replace(file)
+            save_whole(file, features_of(self.student(kind), options.load(part).images))
         return np.load(file)
 
     def student(self, name: str) -> FaceModel:
@@ -212,15 +208,13 @@ class Ways:
         file = self.options.runs / "scores" / name / f"{target}-s{seed}.npz"
         if file.exists():
             return file
-        file.parent.mkdir(parents=True, exist_ok=True)
         with self.options.clock(f"way-{name}"):
             tuned = way in TUNED
             each = self.tuned(way, target, seed) if tuned else self.frozen(way, target, size)
         chosen = {"bt": False, "pcnn": False, "bct": True}
         names = self.best(target, chosen[way]) if way in chosen else ()
-        unfinished = file.with_suffix(".part.npz")
-        np.savez(unfinished, each=each, chosen=np.array(names, str))
-        unfinished.replace(file)
+        np.savez(unfinished(file), each=each, chosen=np.array(names, str))
+        unfinished(file).replace(file)
         say(f"{name}, {target}, seed {seed}: {each.mean():.4f}")
         return file
 

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache, partial
 from pathlib import Path
 
+import numpy as np
+
 from kerasface.training.devices import Devices, devices_of
-from kerasface.zoo.schema import dump_json
 from recipes.general_knowledge import sets
 from recipes.general_knowledge.sources import FULL, SMOKE, SOURCES
 
-SECONDS = "seconds.json"
+SECONDS = "seconds.jsonl"
 # Enough of each to run everything once.
 SMOKE_SOURCES = ("identity", "attributes")
 SMOKE_UNSUPERVISED, SMOKE_HELD = ("celeba-source", "mtfl-source"), ("celeba-held",)
@@ -54,22 +57,33 @@ def complete(options: argparse.Namespace) -> argparse.Namespace:
 
 @contextmanager
 def clock(runs: Path | None, name: str) -> Iterator[None]:
-    """Adds the seconds of a block to `seconds.json`; those of a killed try are not in it."""
+    """Notes the seconds of a block in `seconds.jsonl`; those of a killed try are not in it."""
     begin = time.monotonic()
     yield
     if runs is None:  # another host counts them
         return
-    spent = seconds(runs)
-    spent[name] = spent.get(name, 0.0) + time.monotonic() - begin
-    write_whole(runs / SECONDS, dump_json(spent))
+    line = json.dumps({"name": name, "seconds": time.monotonic() - begin})
+    # A line is added whole, also where several processes share the runs.
+    with open(runs / SECONDS, "a") as file:
+        file.write(f"{line}\n")
+
+
+def unfinished(file: Path) -> Path:
+    """Where this process writes a file until it is whole; of the same kind, in its folder."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    return file.with_name(f"{file.stem}.{os.getpid()}.part{file.suffix}")
 
 
 def write_whole(file: Path, content: bytes) -> None:
     """Writes a file, whole or not at all, and its folder."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = file.with_name(file.name + ".part")
-    unfinished.write_bytes(content)
-    unfinished.replace(file)
+    unfinished(file).write_bytes(content)
+    unfinished(file).replace(file)
+
+
+def save_whole(file: Path, values: np.ndarray) -> None:
+    """As `np.save`, whole or not at all, with its folder."""
+    np.save(unfinished(file), values)
+    unfinished(file).replace(file)
 
 
 def epochs_done(folder: Path) -> int:
@@ -84,5 +98,8 @@ def epochs_done(folder: Path) -> int:
 
 def seconds(runs: Path) -> dict[str, float]:
     """What was spent so far, by name."""
-    file = runs / SECONDS
-    return json.loads(file.read_text()) if file.exists() else {}
+    file, spent = runs / SECONDS, Counter()
+    for line in file.read_text().splitlines() if file.exists() else ():
+        noted = json.loads(line)
+        spent[noted["name"]] += noted["seconds"]
+    return dict(spent)

@@ -12,6 +12,7 @@ from kerasface.training import fit_decoder
 from kerasface.training.progress import say
 from recipes.general_knowledge import fusion, students
 from recipes.general_knowledge.arms import Ways
+from recipes.general_knowledge.options import save_whole
 
 DECODER_EPOCHS = 8
 FOLDER = "reconstruction"
@@ -31,10 +32,7 @@ def measure(options, ways: Ways, kinds) -> None:
         else:
             back = ways.operator(kind, size).reconstructed(rows.embeddings, rows.present)
         errors = normalized_errors(rows.embeddings, back, held.sizes, rows.present > 0)
-        file.parent.mkdir(exist_ok=True)
-        unfinished = file.with_suffix(".part.npy")
-        np.save(unfinished, errors)
-        unfinished.replace(file)
+        save_whole(file, errors)
         say(f"reconstruction, {name}: {np.sqrt(np.nanmean(errors, axis=0)).mean():.3f}")
 
 

@@ -9,8 +9,9 @@
 
 Frozen ways first, then the trained ones, a seed after the other; writes `results.json`,
 `RESULTS.md` and figures beside this file, or below `--out`, after each seed. A killed run goes on.
-`--render` trains nothing and takes what is there; `--devices`: see `recipes/README.md`. Below 2.5
-hours on two cores.
+`--render` trains nothing and takes what is there. `--share 1/2` and `2/2` divide the targets among
+two processes, which write no page: `--render` does afterwards. `--devices`, and how to keep such a
+process on its core: see `recipes/README.md`. Below 2.5 hours on two cores.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from kerasface.zoo.schema import dump_json
 from recipes.general_knowledge import fusion, page, reconstruction, results, targets
 from recipes.general_knowledge.arms import FROZEN, SEEDS, TUNED, Ways, epochs_of
 from recipes.general_knowledge.options import add_options, complete
+from recipes.shares import add_share
 
 HERE = Path(__file__).parent
 FIGURE_TARGETS = ("age-utkface", "race-utkface", "expression-lfw", targets.PAIRS)
@@ -112,10 +114,38 @@ def write(options, ways: Ways) -> str:
     return text
 
 
+def train(options, ways: Ways, again: bool) -> None:
+    """All scores and reconstructions that are not there, of this process's share.
+
+    Args:
+        options: of the command line.
+        ways: to the targets.
+        again: whether the command may start anew after some trainings.
+    """
+    share = options.share
+    # The best sources for a target are chosen once, by the process that has the target.
+    taken = share.taken(wanted(options), lambda each: each[1])
+    left = [each for each in taken if not is_there(options, *each)]
+    if left and not options.smoke:
+        say(f"{len(left)} scores: about {duration(estimate(options, left))} on two quiet cores")
+    trained = [each for each in left if each[0] in TUNED]
+    for each in left[: len(left) - len(trained)]:
+        ways.scored(*each)
+    reconstruction.measure(options, ways, share.taken(codes(options), lambda each: each))
+    for number, (way, target, seed, size) in enumerate(trained):
+        # Where the run is stopped, the page has all seeds that are whole.
+        if number and seed != trained[number - 1][2] and share.of == 1:
+            write(options, ways)
+        ways.scored(way, target, seed, size)
+        if number + 1 == MOST_TRAININGS and again:
+            os.execv(sys.executable, [sys.executable, "-m", __spec__.name, *sys.argv[1:]])
+
+
 def main(arguments=None) -> str:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add_options(parser)
     add_devices(parser, hosts=False)
+    add_share(parser)
     parser.add_argument("--data", type=Path, help="folder of the unpacked sets, for LFW's pairs")
     parser.add_argument("--out", type=Path, help="default: beside this file, of --smoke the runs")
     parser.add_argument("--render", action="store_true", help="only from what is there")
@@ -126,24 +156,11 @@ def main(arguments=None) -> str:
     options.out = options.out or (options.runs if options.smoke else HERE)
     ways = Ways(options)
     if not options.render:
-        left = [each for each in wanted(options) if not is_there(options, *each)]
-        if left and not options.smoke:
-            say(f"{len(left)} scores: about {duration(estimate(options, left))} on two quiet cores")
-        trained = [each for each in left if each[0] in TUNED]
-        for each in left[: len(left) - len(trained)]:
-            ways.scored(*each)
-        reconstruction.measure(options, ways, codes(options))
-        for number, (way, target, seed, size) in enumerate(trained):
-            # Where the run is stopped, the page has all seeds that are whole.
-            if number and seed != trained[number - 1][2]:
-                write(options, ways)
-            ways.scored(way, target, seed, size)
-            if number + 1 == MOST_TRAININGS and arguments is None:
-                os.execv(sys.executable, [sys.executable, "-m", __spec__.name, *sys.argv[1:]])
-    text = write(options, ways)
-    print(text)
-    return text
+        train(options, ways, again=arguments is None)
+        if options.share.of > 1:
+            return "this share is done; --render writes the page of all"
+    return write(options, ways)
 
 
 if __name__ == "__main__":
-    main()
+    print(main())

@@ -13,6 +13,7 @@ from recipes.general_knowledge import (
     arms,
     combinations,
     fusion,
+    options,
     page,
     publish,
     reconstruction,
@@ -160,28 +161,32 @@ def test_a_small_target_is_seen_as_often_as_a_large_one_and_from_scratch_twice()
 
 def test_what_a_code_keeps_is_judged_by_an_interval(tmp_path, monkeypatch):
     """Of 40 faces' variance the first loses 10 points less, give or take; two are not there."""
-    options = argparse.Namespace(runs=tmp_path, sources=("age", "race"))
+    asked = argparse.Namespace(runs=tmp_path, sources=("age", "race"))
     errors = np.random.default_rng(0).uniform(0.2, 0.4, (40, 2))
     (tmp_path / reconstruction.FOLDER).mkdir()
     for name, worse in (("plain", 0.0), ("pca", 0.1), ("unique", 0.3)):
         np.save(tmp_path / reconstruction.FOLDER / f"{name}.npy", errors + worse)
-    monkeypatch.setattr(reconstruction, "people", lambda options: np.full(40, ""))
-    [claim] = results.kept_more(options)
+    monkeypatch.setattr(reconstruction, "people", lambda asked: np.full(40, ""))
+    [claim] = results.kept_more(asked)
     assert claim["verdict"] == results.HOLDS
     assert claim["on"][0]["value"] == pytest.approx(10.0) and claim["on"][0]["rows"] == 40
-    table = reconstruction.table(options)
+    table = reconstruction.table(asked)
     assert set(table) == {"plain", "pca", "unique"}
     assert table["pca"]["race"] == pytest.approx((errors[:, 1].mean() + 0.1) ** 0.5)
 
 
 @pytest.fixture(scope="module")
 def smoked(tmp_path_factory, eagerly):
-    """Everything once, on synthetic faces."""
+    """Everything once, on synthetic faces; the scores by two shares, one after the other."""
     runs = tmp_path_factory.mktemp("general")
     before = keras.config.dtype_policy()
     with eagerly():
-        for stage in (sources, fusion, students, tables):
+        for stage in (sources, fusion, students):
             stage.main(["--smoke", "--runs", str(runs)])
+        for share in ("1/2", "2/2"):
+            assert "RESULTS.md" not in {each.name for each in runs.iterdir()}
+            tables.main(["--smoke", "--runs", str(runs), "--share", share])
+        tables.main(["--smoke", "--runs", str(runs), "--render"])
     keras.config.set_dtype_policy(before)
     return runs
 
@@ -236,6 +241,30 @@ def test_the_student_and_what_it_was_taught_become_entries(smoked, tmp_path):
     assert len(manifest.training_data) == len(model.manifest.training_data) + 1
     spent = transfer_time.main(["--entry", str(general), "--faces", "60", "--ways", "frozen"])
     assert set(spent) == {"frozen"}
+
+
+def test_seconds_of_all_processes_are_counted_and_those_of_a_killed_try_are_not(tmp_path):
+    for name in ("way-cnn", "source-age", "way-cnn"):
+        with options.clock(tmp_path, name):
+            pass
+    with pytest.raises(KeyboardInterrupt), options.clock(tmp_path, "way-cnn"):
+        raise KeyboardInterrupt
+    noted = [json.loads(line) for line in (tmp_path / options.SECONDS).read_text().splitlines()]
+    assert [each["name"] for each in noted] == ["way-cnn", "source-age", "way-cnn"]
+    spent = options.seconds(tmp_path)
+    assert spent["way-cnn"] == noted[0]["seconds"] + noted[2]["seconds"] and len(spent) == 2
+    assert options.seconds(tmp_path / "another") == {}
+
+
+def test_two_processes_do_not_write_into_one_unfinished_file(tmp_path, monkeypatch):
+    file, names = tmp_path / "deep" / "x.npy", []
+    for process in (1, 2):
+        monkeypatch.setattr(options.os, "getpid", lambda process=process: process)
+        names.append(options.unfinished(file))
+    assert len({*names}) == 2 and {each.suffix for each in names} == {".npy"}
+    options.save_whole(file, np.arange(3))
+    assert [each.name for each in file.parent.iterdir()] == ["x.npy"]
+    assert np.load(file).tolist() == [0, 1, 2]
 
 
 def test_hours_of_each_way():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kerasface.zoo.markdown import table
+from recipes.distill_2md_mtl.claims import judged
 from recipes.distill_2md_mtl.methods import METHODS
 from recipes.distill_2md_mtl.paper_figures import PAPER, PROTOCOLS
 from recipes.distill_2md_mtl.results import SIX, asked
@@ -60,6 +61,7 @@ def render(results: dict, domains: Domains) -> str:
         for method in PAPER
     ]
     gap_head, gap_rows = differences(results, domains, columns)
+    claim_head, claim_rows = claims_table(results, columns[:2])
     return "\n".join(
         [
             "# Distill-2MD-MTL: ours beside the paper's",
@@ -76,6 +78,15 @@ def render(results: dict, domains: Domains) -> str:
             "",
             "Difference in points to the row that the column names, with the 95 % interval of the "
             "paired difference.",
+            "",
+            "## The paper's claims",
+            "",
+            *table(claim_head, claim_rows).splitlines(),
+            "",
+            "Points by which the first row is above the second, with the 95 % interval of the "
+            "paired difference, and the paper's in brackets. A claim holds where all intervals lie "
+            "above 0, is contradicted where one lies below, and is open elsewhere. Intervals hold "
+            "the choice of test faces, not the seeds.",
             "",
             "## The paper's columns on sets that are not here",
             "",
@@ -97,6 +108,21 @@ def differences(results: dict, domains: Domains, columns: list[str]) -> tuple[li
             for column, baseline in pairs
         ]
         rows.append([about.title, *map(gap_cell, gaps)])
+    return head, rows
+
+
+def claims_table(results: dict, columns: list[str]) -> tuple[list, list[list]]:
+    """Head and rows: a row for each claim."""
+    head = ["Claim", "rows", *(TITLES[column] for column in columns), "here"]
+    rows = []
+    for found in judged(results, columns):
+        cells = []
+        for column in columns:
+            gap = found["gaps"].get(column)
+            printed = None if gap is None else gap["paper"]
+            cells.append(gap_cell(gap) + ("" if printed is None else f" ({printed:+.1f})"))
+        pair = f"{METHODS[found['better']].title} over {METHODS[found['other']].title}"
+        rows.append([found["claim"], pair, *cells, found["verdict"]])
     return head, rows
 
 

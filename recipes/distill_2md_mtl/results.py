@@ -10,6 +10,7 @@ import numpy as np
 from kerasface.evaluation.protocols import Tested
 from recipes.distill_2md_mtl import records
 from recipes.distill_2md_mtl.answers import confusion, hits, interval
+from recipes.distill_2md_mtl.claims import compared_with
 from recipes.distill_2md_mtl.methods import METHODS
 from recipes.distill_2md_mtl.runs import Run
 from recipes.distill_2md_mtl.sets import Domains
@@ -87,7 +88,8 @@ def numbers(
 
     Args:
         found: by method and run what was answered.
-        baselines: methods that each other one is compared with, over the runs that both have.
+        baselines: methods that each other one is compared with, over the runs that both have;
+            beside those that a claim compares it with.
         folds: whether the runs' rows are others, or the same.
     """
     scores = {}
@@ -103,7 +105,7 @@ def numbers(
             "confusion": confusion(list(parts.values())),
             "over": {},
         }
-        for baseline in baselines:
+        for baseline in dict.fromkeys((*baselines, *compared_with(method))):
             both = [run for run in parts if run in found.get(baseline, {})]
             if method == baseline or not both:
                 continue

@@ -1,7 +1,6 @@
 """What Wang et al. (2017) say, claim by claim, and what our runs say of each.
 
-A claim is a list of comparisons, "this is more than that"; it holds where the 95 % intervals of
-all of them lie above 0, is contradicted where one lies below, and is open where none does.
+A claim is a list of comparisons, "this is more than that".
 """
 
 from __future__ import annotations
@@ -11,8 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from recipes.knowledge_transfer import measures
-
-HOLDS, OPEN, CONTRADICTED = "holds", "open", "contradicted"
+from recipes.verdicts import verdict
 
 
 @dataclass(frozen=True)
@@ -28,13 +26,6 @@ class Comparison:
         """The mean difference and its interval, in percent."""
         found = measures.gap(self.first, self.second, self.people)
         return {name: 100 * value for name, value in found.items()}
-
-
-def verdict(gaps: list[dict]) -> str:
-    """What all comparisons of a claim say together."""
-    if any(gap["high"] < 0 for gap in gaps):
-        return CONTRADICTED
-    return HOLDS if gaps and all(gap["low"] > 0 for gap in gaps) else OPEN
 
 
 def classification_claims(found: dict) -> dict[str, list[Comparison]]:
@@ -194,7 +185,8 @@ def judged(claims: dict[str, list[Comparison]]) -> list[dict]:
     for text, comparisons in claims.items():
         gaps = [each.gap() for each in comparisons]
         entries = [{"text": each.text, **gap} for each, gap in zip(comparisons, gaps, strict=True)]
-        found.append({"claim": text, "verdict": verdict(gaps), "comparisons": entries})
+        said = verdict((gap["low"], gap["high"]) for gap in gaps)
+        found.append({"claim": text, "verdict": said, "comparisons": entries})
     return found
 
 

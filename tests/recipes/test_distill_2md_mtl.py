@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 
 from kerasface.training.trained_run import load_trained
+from recipes import verdicts
 from recipes.distill_2md_mtl import (
     answers,
+    claims,
     records,
     results,
     runs,
@@ -240,26 +242,6 @@ def test_finished_runs_are_skipped_and_a_process_is_left_in_time(monkeypatch):
     )
 
 
-@pytest.mark.parametrize("text", ["0/2", "3/2", "1", "a/b", "1/0", ""])
-def test_a_share_that_is_none(text):
-    with pytest.raises(ValueError, match=f"a share is such as 1/2.*Received: {text}"):
-        runs.Share.parse(text)
-
-
-def test_shares_are_every_run_once_and_keep_teachers_with_their_students():
-    """Splits of 3, 1 and 1 runs: the first process has the three, the second the others."""
-    wanted = [runs.Run(name, "a", 0) for name in "xyz"]
-    wanted += [runs.Run("x", "b", 0), runs.Run("x", "b", 1)]
-    first, second = (runs.Share.parse(text).taken(wanted) for text in ("1/2", "2/2"))
-    assert first == wanted[:3] and second == wanted[3:]
-    assert runs.Share(1, 1).taken(wanted) == wanted
-    table_runs = table.wanted(None)
-    parts = [runs.Share(place, 3).taken(table_runs) for place in (1, 2, 3)]
-    assert sorted(run for part in parts for run in part) == sorted(table_runs)
-    places = [{run[1:] for run in part} for part in parts]
-    assert not places[0] & places[1] and not places[1] & places[2] and not places[0] & places[2]
-
-
 def test_a_stopwatch_goes_on():
     watch = runs.Stopwatch()
     watch.set_state({"seconds": 100.0})
@@ -289,6 +271,36 @@ def test_difference_is_paired():
     assert numbers["other"]["accuracy"] == 0.5 and not numbers["baseline"]["over"]
     confusion = np.array(numbers["other"]["confusion"])
     assert confusion[:2, :2].tolist() == [[1, 1], [1, 1]] and confusion.sum() == 4
+
+
+def test_claims_by_hand():
+    """Of 3 in 4 rows the student is right and its teacher wrong, of the fourth both are right."""
+    people = np.arange(40).astype(str)
+    labels, other = np.zeros(40, int), np.ones(40, int)
+    worse = np.where(np.arange(40) % 4, other, labels)
+
+    def tested(given):
+        return {
+            "s0": results.Tested("s", EXPRESSION, np.eye(7)[given], labels, people, people, None)
+        }
+
+    found = {
+        "baseline": tested(worse),
+        "2md-mtl": tested(worse),
+        "distill-2md-mtl": tested(labels),
+        "distill-baseline": tested(other),
+    }
+    column = "ck48_to_fer2013"
+    judged = claims.judged({column: results.numbers(found, (), False)}, (column, "another"))
+    by_rows = {(each["better"], each["other"]): each for each in judged}
+    gap = by_rows["distill-2md-mtl", "2md-mtl"]["gaps"][column]
+    assert gap["difference"] == 0.75 and gap["paper"] == 2.8 and gap["interval"][0] > 0.5
+    assert by_rows["distill-2md-mtl", "2md-mtl"]["verdict"] == verdicts.HOLDS
+    assert by_rows["distill-baseline", "baseline"]["verdict"] == verdicts.CONTRADICTED
+    # No difference, and rows that are not there.
+    assert by_rows["2md-mtl", "baseline"]["verdict"] == verdicts.OPEN
+    assert by_rows["da-2md-mtl", "2md-mtl"]["gaps"] == {}
+    assert {name for pair in by_rows for name in pair} == set(PAPER)
 
 
 def record_of(test, said):

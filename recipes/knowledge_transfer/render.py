@@ -3,9 +3,10 @@
     python -m recipes.knowledge_transfer.render --runs runs/kt
 
 Reads what `classification.py`, `alignment.py`, `verification.py`, `aligner.py` and `verifier.py`
-have written so far. Writes `claims.json` and `KNOWLEDGE_TRANSFER.md`, `ALIGNER.md` and
-`VERIFIER.md` beside this file, or below `--out`, each where its results are there: a page outlives
-the machine whose runs it shows. A minute.
+have written so far. Writes their numbers and the judged claims to `results.json`, and from it
+`KNOWLEDGE_TRANSFER.md`, `ALIGNER.md` and `VERIFIER.md`, beside this file or below `--out`. What the
+runs at hand do not have is kept as it stands in `results.json`, so a page outlives the machine
+whose runs it shows. A minute.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from recipes.knowledge_transfer.entry_lines import aligner_lines, verifier_lines
 from recipes.knowledge_transfer.measures import percent
 
 HERE = Path(__file__).parent
+RESULTS = "results.json"
 # The paper's figures in percent, as printed; its Table 1 says 61.27, then 64.49, and Table 2 66.12,
 # of one and the same /8 from scratch.
 TABLE_1 = {"hidden": 60.08, "logits": 59.77, "soft": 61.27}
@@ -189,26 +191,67 @@ def claim_lines(judged: list[dict]) -> list[str]:
     ]
 
 
-def render(found: dict) -> tuple[dict[str, str], list[dict]]:
-    """Pages by name, and the judged claims, of the parts that are there."""
-    pages, judged = {}, []
-    lines = []
-    if "classification" in found:
-        lines += classification_lines(found["classification"])
-        judged += claims.judged(claims.classification_claims(found["classification"]))
-    if "alignment" in found:
-        lines += alignment_lines(found["alignment"])
-        for points in found["alignment"]:
-            judged += claims.judged(claims.alignment_claims(found["alignment"], points))
-    if "verification" in found:
-        lines += verification_lines(found["verification"])
-        judged += claims.judged(claims.verification_claims(found["verification"]))
+def judge(part: str, found: dict) -> list[dict]:
+    """What a part's results say of its claims; of the published entries there are none."""
+    if part == "classification":
+        return claims.judged(claims.classification_claims(found))
+    if part == "alignment":
+        return [
+            said
+            for points in found
+            for said in claims.judged(claims.alignment_claims(found, points))
+        ]
+    if part == "verification":
+        return claims.judged(claims.verification_claims(found))
+    return []
+
+
+def without_rows(found):
+    """Results without what they hold of each face or pair, which are their only lists."""
+    if not isinstance(found, dict):
+        return found
+    return {name: without_rows(each) for name, each in found.items() if not isinstance(each, list)}
+
+
+def results_of(found: dict, before: dict) -> dict:
+    """Numbers and judged claims by part, JSON-safe.
+
+    Args:
+        found: results of the runs at hand, by part.
+        before: an earlier answer of this function, for the parts that `found` has not.
+    """
+    results = {}
+    for part in PARTS:
+        if part in found:
+            numbers = without_rows(found[part])
+            results[part] = {"numbers": numbers, "claims": judge(part, found[part])}
+        elif part in before:
+            results[part] = before[part]
+    return results
+
+
+def render(results: dict) -> dict[str, str]:
+    """Pages by name, of the parts that are there."""
+    pages, lines, judged = {}, [], []
+    for part, lines_of in TABLES.items():
+        if part in results:
+            lines += lines_of(results[part]["numbers"])
+            judged += results[part]["claims"]
     if lines:
         pages["KNOWLEDGE_TRANSFER"] = "\n".join([*ABOUT, *lines, *claim_lines(judged)])
-    for name, its_lines in (("aligner", aligner_lines), ("verifier", verifier_lines)):
-        if name in found:
-            pages[name.upper()] = "\n".join(its_lines(found[name]))
-    return pages, judged
+    for part, lines_of in ENTRIES.items():
+        if part in results:
+            pages[part.upper()] = "\n".join(lines_of(results[part]["numbers"]))
+    return pages
+
+
+TABLES = {
+    "classification": classification_lines,
+    "alignment": alignment_lines,
+    "verification": verification_lines,
+}
+ENTRIES = {"aligner": aligner_lines, "verifier": verifier_lines}
+PARTS = (*TABLES, *ENTRIES)
 
 
 def main(arguments=None) -> dict[str, str]:
@@ -216,17 +259,18 @@ def main(arguments=None) -> dict[str, str]:
     parser.add_argument("--runs", type=Path, default=Path("runs/kt"))
     parser.add_argument("--out", type=Path, default=HERE)
     options = parser.parse_args(arguments)
-    parts = ("classification", "alignment", "verification", "aligner", "verifier")
-    files = {name: options.runs / f"{name}.json" for name in parts}
-    found = {name: json.loads(file.read_text()) for name, file in files.items() if file.exists()}
-    if not found:
-        parser.error(f"{options.runs} holds no results of {', '.join(parts)}")
-    pages, judged = render(found)
+    files = {part: options.runs / f"{part}.json" for part in PARTS}
+    found = {part: json.loads(file.read_text()) for part, file in files.items() if file.exists()}
+    kept = options.out / RESULTS
+    before = json.loads(kept.read_text()) if kept.exists() else {}
+    if not found and not before:
+        parser.error(f"{options.runs} holds no results of {', '.join(PARTS)}")
+    results = results_of(found, before)
+    kept.write_bytes(dump_json(results))
+    pages = render(results)
     for name, page in pages.items():
         (options.out / f"{name}.md").write_text(page)
         print(page)
-    if judged:
-        (options.out / "claims.json").write_bytes(dump_json(judged))
     return pages
 
 

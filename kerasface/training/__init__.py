@@ -17,6 +17,7 @@ _HOME = {
     "FixedWeights": "balancing",
     "FusedBatchNormalization": "fused_normalization",
     "GradNorm": "balancing",
+    "GradientCosines": "task_affinity",
     "HiddenTarget": "distillation_terms",
     "HintRegression": "hint_regression",
     "LogitTargets": "distillation_terms",

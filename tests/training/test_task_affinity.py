@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from kerasface.tasks import Classification, Domain
 from kerasface.training.distiller import Distiller
-from kerasface.training.task_affinity import TaskAffinity, gradient_cosines
+from kerasface.training.task_affinity import GradientCosines, TaskAffinity, gradient_cosines
 from tests.models.tiny import TASKS, hide, pictures, some_labels, tiny_model
 
 THREE = (
@@ -110,16 +110,33 @@ def test_a_training_is_not_touched():
         images, labels, weights = batch
         options = {"batch_size": 12, "epochs": 3, "shuffle": False, "verbose": 0}
         fitted = model.fit(images, labels, sample_weight=weights, callbacks=callbacks, **options)
-        return model.get_weights(), fitted.history
+        return model, fitted.history
 
     affinity = TaskAffinity([batch], every=2)
-    weights, logs = train([affinity])
-    for one, other in zip(train([])[0], weights, strict=True):
+    model, logs = train([affinity])
+    for one, other in zip(train([])[0].get_weights(), model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
     assert [epoch for epoch, _ in affinity.matrices] == [2, 3]
     assert len(logs["gender_and_age_gradient_cosine"]) == 2
     last = affinity.matrices[-1][1]
+    np.testing.assert_allclose(last, gradient_cosines(model, [batch])[1], atol=1e-6)
+    assert np.abs(last - affinity.matrices[0][1]).max() > 1e-4
     assert logs["gender_and_age_gradient_cosine"][-1] == pytest.approx(last[0, 2])
+
+
+def test_it_is_traced_once(monkeypatch):
+    model, traced = tiny_model(THREE), []
+    whole = type(model).task_losses
+
+    def counted(self, *arguments, **options):
+        traced.append(self)
+        return whole(self, *arguments, **options)
+
+    monkeypatch.setattr(type(model), "task_losses", counted)
+    measure = GradientCosines(model)
+    batches = [batch_of(THREE, seed=seed) for seed in range(2)]
+    np.testing.assert_array_equal(measure(batches), measure(batches))
+    assert len(traced) == 1
 
 
 @pytest.mark.parametrize("batches,every", [([], 1), ([1], 0)])

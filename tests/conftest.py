@@ -16,8 +16,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 import numpy as np
 import pytest
 
-# Graphs are many objects that stay: looking through them all as often as is usual is a tenth of
-# a test's time.
+# Graphs are many objects that stay; to look through them all as often as is usual takes long.
 gc.set_threshold(20_000, 50, 100)
 
 

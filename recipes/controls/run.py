@@ -7,8 +7,9 @@ Trains on nine folds of CK+ with UTKFace and FairFace beside it and tests on the
 (seven classes, neutral counted wrong; never trained on nor chosen by) and on UTKFace's validation
 part. Every arm is run on one fold first, then those that are repeated on two more with other seeds.
 Four to six minutes a run on a core, some 60 runs. A finished run leaves a record in `finished/`
-beside this file, from which `controls.json`, `CONTROLS.md` and figures are written; a killed run
-goes on, also on another machine. `--share` divides the runs among processes, as of the table.
+beside this file, from which `controls.json`, `CONTROLS.md` and figures are written, with what a
+person concluded in `conclusions.md` before the tables; a killed run goes on, also on another
+machine. `--share` divides the runs among processes, as of the table.
 `--only transfer` runs one question, `--render` none; what `--smoke` writes stands beside its runs.
 `--devices` and `--hosts`: see `recipes/README.md`; the gradients' cosines are measured on
 TensorFlow only, so on one host.
@@ -32,6 +33,8 @@ from recipes.distill_2md_mtl.splits import testing_sets
 from recipes.distill_2md_mtl.table_runs import add_table_options, complete_table, train_all
 
 HERE = Path(__file__).parent
+# Written by hand, of the results beside it.
+CONCLUSIONS = "conclusions.md"
 # In whose runs the cosines between the tasks' gradients are measured each epoch.
 AFFINE = "multi"
 # Fold and seed.
@@ -135,8 +138,13 @@ def _number(own: dict, first: dict) -> dict:
     return number
 
 
-def render(results: dict) -> str:
-    """The page: a table a question, accuracy in percent and points of difference."""
+def render(results: dict, conclusions: str = "") -> str:
+    """The page: a table a question, accuracy in percent and points of difference.
+
+    Args:
+        results: as `collect` gives them.
+        conclusions: Markdown before the tables; none where it is empty.
+    """
     lines = [
         "# Controls for Distill-2MD-MTL",
         "",
@@ -146,6 +154,8 @@ def render(results: dict) -> str:
         "whose standard deviation stands in `controls.json`). Rendered by `python -m "
         "recipes.controls.run --render`.",
         "",
+        *conclusions.splitlines(),
+        *[""] * bool(conclusions),
     ]
     for name, control in results.items():
         head = ["Arm", "runs", *ASKED.values()]
@@ -213,8 +223,10 @@ def write(options) -> str:
     results = collect(options.out / records.FOLDER, options.load, options.domains)
     draw_all(results, options.out / "figures")
     write_whole(options.out / "controls.json", results)
-    (options.out / "CONTROLS.md").write_text(render(results))
-    return render(results)
+    beside = options.out / CONCLUSIONS
+    page = render(results, beside.read_text() if beside.exists() else "")
+    (options.out / "CONTROLS.md").write_text(page)
+    return page
 
 
 def main(arguments=None) -> None:

@@ -1,13 +1,13 @@
 """The faces of the knowledge transfer, prepared once: for points, and of seen and unseen people.
 
     python -m recipes.knowledge_transfer.faces points --data DATA --out runs/kt-prepared
-    python -m recipes.knowledge_transfer.faces people --data DATA --out runs/kt-prepared \\
-        --aligner runs/kt/aligner-teacher
+    python -m recipes.knowledge_transfer.faces people --data DATA --out runs/kt-prepared
 
 `points` is MTFL (five points) and Helen with AFW (68 points) in the template's crop, by one fixed
-box a set. `people` is CelebA and those pictures of LFW that its pairs name: an aligner of the first
-finds the five points of each, twice, and the face is turned and scaled onto `TIGHT`. No picture of
-LFW, nor of MTFL's copy of it, trains that aligner. Half a minute and four minutes on two cores.
+box a set. `people` is CelebA and those pictures of LFW that its pairs name: an aligner finds the
+five points of each, twice, and the face is turned and scaled onto `TIGHT`. It is the published one
+(`--aligner` another entry, or a run's folder), which has seen neither LFW nor MTFL's copy of it.
+Half a minute and four minutes on two cores.
 """
 
 from __future__ import annotations
@@ -46,6 +46,8 @@ TIGHT = tuple(
 )
 # Of the 68, the points whose means are the five.
 FIVE_OF_68 = (range(36, 42), range(42, 48), (30,), (48,), (54,))
+# An entry that has not seen LFW.
+ALIGNER = "aligner@1.0.0"
 # Pictures that are decoded and aligned at once.
 ROWS = 2048
 
@@ -284,18 +286,34 @@ def main(arguments=None) -> None:
     parser.add_argument("what", choices=("points", "people"))
     parser.add_argument("--data", type=Path, required=True, help="folder of the unpacked sets")
     parser.add_argument("--out", type=Path, default=Path("runs/kt-prepared"))
-    parser.add_argument("--aligner", type=Path, help="run of the network that aligns people")
+    parser.add_argument(
+        "--aligner", default=ALIGNER, help="what aligns people: an entry, or a run's folder"
+    )
     options = parser.parse_args(arguments)
     if options.what == "points":
         prepare_points(options.data, options.out)
         return
-    if options.aligner is None:
-        parser.error("people are aligned by a trained aligner: --aligner RUN")
-    from kerasface.training import load_trained
     from recipes.knowledge_transfer.measures import points_of
 
-    aligner = load_trained(options.aligner)
+    aligner = aligner_of(options.aligner)
     prepare_people(options.data, options.out, lambda crops: points_of(aligner, crops, FIVE.name))
+
+
+def aligner_of(source: str):
+    """The network of a run's folder, or of an entry.
+
+    Raises:
+        ValueError: there is none, or it does not answer the five points.
+    """
+    from kerasface import zoo
+    from kerasface.training import load_trained
+    from kerasface.training.trained_run import is_run
+
+    aligner = load_trained(source) if is_run(source) else zoo.load(source)
+    names = [task.name for task in aligner.tasks]
+    if FIVE.name not in names:
+        raise ValueError(f"{source} does not find {FIVE.name}. Received: tasks {names}")
+    return aligner
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The controls: what they compare is equal but for one thing, and a small one from end to end."""
 
 import json
+import re
 from dataclasses import asdict
 
 import keras
@@ -208,10 +209,20 @@ def test_plateau_goes_on_as_if_never_stopped():
     assert rates(stop=3) == whole and rates(stop=6) == whole
 
 
+def test_the_conclusions_are_of_the_tables_they_stand_before():
+    results = json.loads((run.HERE / "controls.json").read_text())
+    conclusions = (run.HERE / run.CONCLUSIONS).read_text()
+    assert (run.HERE / "CONTROLS.md").read_text() == run.render(results, conclusions)
+    tables, number = run.render(results), r"[+-]?\d+\.\d+"
+    said = set(re.findall(number, conclusions))
+    assert said and said <= set(re.findall(number, tables))
+
+
 @pytest.mark.slow
 def test_a_question_from_end_to_end(tmp_path, monkeypatch, eager):
     control = Control("Does it help?", ("multi", "sure-40"), ())
     monkeypatch.setattr(run, "CONTROLS", {"affinity": control})
+    (tmp_path / run.CONCLUSIONS).write_text("## Conclusions\n\nNone, of drawn faces.\n")
     run.main(["--smoke", "--runs", str(tmp_path)])
     found = json.loads((tmp_path / "controls.json").read_text())["affinity"]
     arms = found["arms"]
@@ -227,6 +238,7 @@ def test_a_question_from_end_to_end(tmp_path, monkeypatch, eager):
         found["pairwise"]["matrix"][1][3] == arms["multi"]["measured"]["utkface_gender"]["accuracy"]
     )
     page = (tmp_path / "CONTROLS.md").read_text()
+    assert "\n\nNone, of drawn faces.\n\n## Does it help?\n" in page
     assert "| 2MD-MTL | 1 |" in page and "figures/affinity.png" in page
     for name in ("affinity", "affinity-cosine", "affinity-accuracy"):
         image = (tmp_path / "figures" / f"{name}.png").read_bytes()

@@ -77,6 +77,14 @@ def test_the_tight_template_is_the_template_nearer():
     assert tight[0, 1] == tight[1, 1] == faces.TIGHT_EYES
 
 
+def test_people_are_aligned_by_a_published_entry_without_lfw():
+    entry = faces.aligner_of(faces.ALIGNER)
+    assert entry.manifest.reference == faces.ALIGNER
+    assert not any("LFW" in data.name for data in entry.manifest.training_data)
+    with pytest.raises(ValueError, match="landmarks5.*Received: tasks"):
+        faces.aligner_of("student")
+
+
 def test_pairs_by_hand():
     """Two folds of two pairs; all told right but one stranger who stands near."""
     vectors = np.array([[1, 0], [1, 0.1], [0, 1], [0.1, 1], [1, 0.02]], float)
@@ -281,6 +289,7 @@ def test_classification_alignment_and_verification(runs, eager):
 def test_the_aligner_is_trained_and_published(runs, eager, tmp_path):
     words = ["--smoke", "--runs", str(runs), "--arms"]
     assert "gain_of_distillation" not in aligner.main([*words, "teacher", "student"])
+    assert faces.aligner_of(runs / "aligner-teacher").count_params() > 0
     found = aligner.main([*words, "alone"])
     assert np.isfinite(found["gain_of_distillation"]["mtfl-test landmarks5"]["value"])
     entry = publish.main(["aligner", "1.0.0", "--runs", str(runs), "--zoo", str(tmp_path)])

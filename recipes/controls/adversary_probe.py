@@ -58,6 +58,7 @@ from kerasface.training.trunk_layers import training_layers
 from kerasface.training.validation import ValidationRound
 from recipes.controls.adversary_page import COLUMNS, NONE, render, summary
 from recipes.controls.adversary_sets import GENDER, SETS, TASKS, real_sets, smoke_sets
+from recipes.whole_files import write_json
 
 HERE = Path(__file__).parent
 TRAINED = {"gender": (GENDER,), "gender, age and expression": TASKS}
@@ -214,7 +215,7 @@ def measure(run: Path, variant: str, named: str, seed: int, sets, options) -> di
     def ask() -> dict:
         with devices.alone(model) as asked:
             found = figures_of(run, asked, variant, named, seed, sets)
-        done.write_text(json.dumps(found, indent=1) + "\n")
+        write_json(done, found)
         return found
 
     found = devices.once(ask)
@@ -287,7 +288,7 @@ def main(arguments=None) -> None:
         return
     # What a smoke run finds is no result.
     out = options.out or (options.runs if options.smoke else HERE)
-    (out / "adversary.json").write_text(json.dumps(results, indent=1) + "\n")
+    write_json(out / "adversary.json", results)
     (out / "ADVERSARY.md").write_text(render(results))
     print(render(results))
 

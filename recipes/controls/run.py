@@ -28,9 +28,10 @@ from recipes.controls import affinity
 from recipes.controls.arms import ARMS, CONTROLS, Control
 from recipes.distill_2md_mtl import records
 from recipes.distill_2md_mtl.answers import hits, interval
-from recipes.distill_2md_mtl.runs import Run, write_whole
+from recipes.distill_2md_mtl.runs import Run
 from recipes.distill_2md_mtl.splits import testing_sets
 from recipes.distill_2md_mtl.table_runs import add_table_options, complete_table, train_all
+from recipes.whole_files import write_json
 
 HERE = Path(__file__).parent
 # Written by hand, of the results beside it.
@@ -222,7 +223,7 @@ def write(options) -> str:
     """Results, page and figures of the runs that are there; returns the page."""
     results = collect(options.out / records.FOLDER, options.load, options.domains)
     draw_all(results, options.out / "figures")
-    write_whole(options.out / "controls.json", results)
+    write_json(options.out / "controls.json", results)
     beside = options.out / CONCLUSIONS
     page = render(results, beside.read_text() if beside.exists() else "")
     (options.out / "CONTROLS.md").write_text(page)

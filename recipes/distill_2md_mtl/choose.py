@@ -32,8 +32,8 @@ from recipes.distill_2md_mtl import train
 from recipes.distill_2md_mtl.balancing import ALPHA, balances, balancing_of
 from recipes.distill_2md_mtl.methods import ADVERSARIES, METHODS
 from recipes.distill_2md_mtl.rates import UPDATES, optimizer
-from recipes.distill_2md_mtl.runs import write_whole
 from recipes.distill_2md_mtl.splits import fold_of, training_sets
+from recipes.whole_files import write_json
 
 HERE = Path(__file__).parent
 CHOSEN_BY = ("baseline", "2md-mtl")
@@ -179,7 +179,7 @@ def main(arguments=None) -> dict:
     for trial in (each for name in options.only for each in TRIALS[name]):
         if trial.name not in known():
             measured = measure(trial, options)
-            write_whole(file, known() | {trial.name: measured})
+            write_json(file, known() | {trial.name: measured})
         each = known()[trial.name]
         print(f"{trial.name}: {each['plain']:.3f}, disturbed {each['disturbed']:.3f}", flush=True)
     return known()

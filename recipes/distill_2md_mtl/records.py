@@ -21,7 +21,8 @@ from kerasface.evaluation.protocols import Tested, find_protocol
 from kerasface.tasks import from_config
 from recipes.distill_2md_mtl.balancing import alpha_of
 from recipes.distill_2md_mtl.methods import Method
-from recipes.distill_2md_mtl.runs import METRICS, Run, write_whole
+from recipes.distill_2md_mtl.runs import METRICS, Run
+from recipes.whole_files import write_json
 
 FOLDER = "finished"
 PROBE = "probe/balanced_accuracy"
@@ -65,7 +66,7 @@ def keep(wanted: Iterable[Run], methods: Mapping[str, Method], runs: Path, kept:
         file, folder = file_of(run, kept), run.folder(runs)
         if not file.exists() and (folder / METRICS).exists():
             file.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(file, _record(folder))
+            write_json(file, _record(folder))
 
 
 def _record(folder: Path) -> dict:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
@@ -65,13 +64,6 @@ class Stopwatch:
     def set_state(self, stored: dict) -> None:
         """Goes on from there."""
         self.begin, self.before = time.perf_counter(), float(stored["seconds"])
-
-
-def write_whole(path: Path, content: dict) -> None:
-    """JSON that is there whole or not at all, also where several processes write it."""
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
-    unfinished.write_text(json.dumps(content, indent=1) + "\n")
-    unfinished.replace(path)
 
 
 def run_all(

@@ -35,9 +35,10 @@ from recipes.distill_2md_mtl import records
 from recipes.distill_2md_mtl.methods import FULL, METHODS
 from recipes.distill_2md_mtl.page import TITLES, render
 from recipes.distill_2md_mtl.results import FOLDS, SEEDS, asked, collect, minutes, probed
-from recipes.distill_2md_mtl.runs import Run, write_whole
+from recipes.distill_2md_mtl.runs import Run
 from recipes.distill_2md_mtl.splits import ACROSS
 from recipes.distill_2md_mtl.table_runs import add_table_options, complete_table, train_all
+from recipes.whole_files import write_json
 
 HERE = Path(__file__).parent
 # Rows whose learning curves are drawn, of the first seed.
@@ -127,7 +128,7 @@ def write(options) -> str:
     results |= {"minutes": minutes(kept), "probe": probed(kept)}
     draw(results, options, options.out / "figures")
     write_hparams(options.runs, hparams_rows(results))
-    write_whole(options.out / "results.json", results)
+    write_json(options.out / "results.json", results)
     page = render(results, options.domains)
     (options.out / "RESULTS.md").write_text(page)
     return page

@@ -46,10 +46,11 @@ from recipes.distill_2md_mtl.balancing import ALPHA, alpha_of, balances, balanci
 from recipes.distill_2md_mtl.label_noise import spoilt
 from recipes.distill_2md_mtl.methods import ADVERSARIES, METHODS, Method
 from recipes.distill_2md_mtl.rates import PAPER_UPDATE, UPDATE, UPDATES, optimizer, rate_callbacks
-from recipes.distill_2md_mtl.runs import METRICS, Run, Stopwatch, method_of, sibling, write_whole
+from recipes.distill_2md_mtl.runs import METRICS, Run, Stopwatch, method_of, sibling
 from recipes.distill_2md_mtl.sets import DOMAINS, load_set, smoke_set
 from recipes.distill_2md_mtl.splits import ACROSS, SPLITS, stated, testing_sets, training_sets
 from recipes.distill_2md_mtl.teacher_labels import pseudo_labelled
+from recipes.whole_files import write_json
 
 # An epoch is so many batches. The paper does not say what its epoch is over three sets.
 EPOCHS, STEPS_PER_EPOCH = 10, 35
@@ -141,7 +142,7 @@ def train(method: Method, run: Path, options) -> None:
     def finish() -> None:
         with devices.alone(network) as asked:
             results = answer(asked, tests, options.split, run)
-        write_whole(run / METRICS, {"wall_seconds": stopwatch.seconds, "results": results})
+        write_json(run / METRICS, {"wall_seconds": stopwatch.seconds, "results": results})
 
     devices.once(finish)
 

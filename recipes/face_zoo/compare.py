@@ -22,6 +22,7 @@ from kerasface.evaluation import difference_with_intervals
 from recipes.face_zoo.evaluate import headline, outputs_of
 from recipes.face_zoo.sets import load_sets
 from recipes.face_zoo.train import faces_seen, finished
+from recipes.whole_files import write_json
 
 HERE = Path(__file__).parent
 # Measured once on these splits: 48 x 48, flip and crop, momentum with a cosine.
@@ -166,7 +167,7 @@ def main(arguments=None) -> None:
     if options.prepared and distilled:
         pair = (options.distilled[0], options.alone[0])
         results["difference"] = differences(*pair, options.prepared, results["alone"])
-    (options.out / "results.json").write_text(json.dumps(results, indent=1) + "\n")
+    write_json(options.out / "results.json", results)
     (options.out / "RESULTS.md").write_text(render(results))
     print(render(results))
 

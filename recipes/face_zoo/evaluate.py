@@ -11,7 +11,6 @@ temperatures of calibrated confidence are fitted there too (`recipes.face_zoo.ca
 from __future__ import annotations
 
 import argparse
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,6 +27,7 @@ from kerasface.training.validation import without_colour
 from recipes.face_zoo.calibrate import temperatures
 from recipes.face_zoo.sets import NAMES, load_sets
 from recipes.face_zoo.train import finished
+from recipes.whole_files import write_json
 
 PROTOCOL = "one central crop at the entry's template, no test-time augmentation, {colour}"
 # Whose accuracy is told apart for whom; a set without these labels is left out.
@@ -141,7 +141,7 @@ def main(arguments=None) -> None:
     draw(model, sets, options.run / "figures")
     outputs = {name: outputs_of(model, prepared) for name, prepared in sets.items()}
     scores["temperatures"] = temperatures(model.tasks, sets, outputs, options.run / "figures")
-    (options.run / "metrics.json").write_text(json.dumps(scores, indent=1) + "\n")
+    write_json(options.run / "metrics.json", scores)
     for title, value in headline(scores["metrics"]).items():
         print(f"{title}: {value:.4f}")
     for fact in scores["temperatures"]:

@@ -22,7 +22,7 @@ from kerasface.training.progress import say
 from kerasface.training.transfer_learning import HIDDEN, features_of
 from kerasface.zoo.schema import dump_json
 from recipes.general_knowledge import combinations, fusion, students, targets
-from recipes.general_knowledge.options import save_whole, unfinished, write_whole
+from recipes.whole_files import save_whole, unfinished, write_whole
 
 HEAD_EPOCHS = 15
 # Passes over a target's faces; those that a training sees at least, as CK+ has but 800.

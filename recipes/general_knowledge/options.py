@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache, partial
 from pathlib import Path
-
-import numpy as np
 
 from kerasface.training.devices import Devices, devices_of
 from recipes.general_knowledge import sets
@@ -66,24 +63,6 @@ def clock(runs: Path | None, name: str) -> Iterator[None]:
     # A line is added whole, also where several processes share the runs.
     with open(runs / SECONDS, "a") as file:
         file.write(f"{line}\n")
-
-
-def unfinished(file: Path) -> Path:
-    """Where this process writes a file until it is whole; of the same kind, in its folder."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    return file.with_name(f"{file.stem}.{os.getpid()}.part{file.suffix}")
-
-
-def write_whole(file: Path, content: bytes) -> None:
-    """Writes a file, whole or not at all, and its folder."""
-    unfinished(file).write_bytes(content)
-    unfinished(file).replace(file)
-
-
-def save_whole(file: Path, values: np.ndarray) -> None:
-    """As `np.save`, whole or not at all, with its folder."""
-    np.save(unfinished(file), values)
-    unfinished(file).replace(file)
 
 
 def epochs_done(folder: Path) -> int:

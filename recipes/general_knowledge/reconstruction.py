@@ -12,7 +12,7 @@ from kerasface.training import fit_decoder
 from kerasface.training.progress import say
 from recipes.general_knowledge import fusion, students
 from recipes.general_knowledge.arms import Ways
-from recipes.general_knowledge.options import save_whole
+from recipes.whole_files import save_whole
 
 DECODER_EPOCHS = 8
 FOLDER = "reconstruction"

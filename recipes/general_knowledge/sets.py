@@ -30,6 +30,7 @@ from kerasface.data.table import FaceRow, FaceTable
 from kerasface.data.template import SET_BOXES, crop_box
 from kerasface.tasks import Classification, Landmarks, Regression, Task
 from kerasface.zoo.schema import dump_json
+from recipes.whole_files import write_whole
 
 GUESSED = "labels are annotators' guesses from a picture, not facts about a person"
 EXPRESSION = Classification("expression", vocabulary.EXPRESSIONS)
@@ -124,7 +125,7 @@ def prepare_sets(data: Path, out: Path, expressions: Path, only=tuple(SETS)) -> 
             prepared.save(out / f"{part}.npz")
             print(f"{part}: {len(prepared)} of {len(rows_of[part])}", flush=True)
     check_apart(out)
-    file.write_bytes(dump_json(found))
+    write_whole(file, dump_json(found))
 
 
 def without_copies(parts: dict[str, PreparedSet]) -> dict[str, PreparedSet]:

@@ -29,6 +29,7 @@ from recipes.general_knowledge import fusion, page, reconstruction, results, tar
 from recipes.general_knowledge.arms import FROZEN, SEEDS, TUNED, Ways, epochs_of
 from recipes.general_knowledge.options import add_options, complete
 from recipes.shares import add_share
+from recipes.whole_files import write_whole
 
 HERE = Path(__file__).parent
 FIGURE_TARGETS = ("age-utkface", "race-utkface", "expression-lfw", targets.PAIRS)
@@ -107,7 +108,7 @@ def write(options, ways: Ways) -> str:
     found["parameters"] = results.parameters(options)
     text = page.render(found)
     (options.out / "figures").mkdir(parents=True, exist_ok=True)
-    (options.out / "results.json").write_bytes(dump_json(found))
+    write_whole(options.out / "results.json", dump_json(found))
     (options.out / "RESULTS.md").write_text(text)
     (options.out / "figures" / "size.png").write_bytes(page.size_figure(found))
     (options.out / "figures" / "hours.png").write_bytes(page.hours_figure(found))

@@ -39,6 +39,7 @@ from kerasface.training.progress import Progress
 from kerasface.zoo.schema import dump_json
 from recipes.face_zoo.train import optimizer
 from recipes.knowledge_transfer import faces, measures
+from recipes.whole_files import write_whole
 
 INPUT = {"height": 48, "width": 48, "channels": 3}
 TRUNKS = {
@@ -215,7 +216,7 @@ def main(arguments=None) -> dict:
     keras.mixed_precision.set_global_policy("float32")
     results = options.devices.once(lambda: measure(options, load))
     if options.devices.chief:
-        (options.runs / "aligner.json").write_bytes(dump_json(results))
+        write_whole(options.runs / "aligner.json", dump_json(results))
         print(render(results))
     return results
 

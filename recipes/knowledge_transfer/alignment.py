@@ -27,6 +27,7 @@ from kerasface.training import cache_teacher_flips, distil, pretrain
 from kerasface.zoo.schema import dump_json
 from recipes.knowledge_transfer import faces, measures, networks
 from recipes.knowledge_transfer.classification import CHOICES, classes, folder_of, options_of
+from recipes.whole_files import write_whole
 
 # In equation 6 points are counted in tenths of the crop, so that their errors are about as large as
 # the other terms; AdamW stands for the paper's momentum, whose rate would have to be found anew.
@@ -162,7 +163,7 @@ def main(arguments=None) -> dict:
             error = 100 * found["nrmse"]["value"]
             networks.say(f"{points}, {start}, {target}: NRMSE {error:.2f} %")
             if options.devices.chief:
-                file.write_bytes(dump_json(results))
+                write_whole(file, dump_json(results))
     return results
 
 

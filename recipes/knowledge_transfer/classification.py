@@ -37,6 +37,7 @@ from kerasface.training import cache_teacher_flips, distil, pretrain, regress_hi
 from kerasface.training.devices import add_devices, devices_of
 from kerasface.zoo.schema import dump_json
 from recipes.knowledge_transfer import faces, measures, networks
+from recipes.whole_files import write_whole
 
 PEOPLE, OTHERS = 500, 100
 EVERY = 5
@@ -313,7 +314,7 @@ def chosen(students: Students, options) -> dict:
             rates = students.choose_initialised_rate(temperature)
         found = {"temperature": temperature, "temperatures": scores, "initialised_rates": rates}
         found["initialised_rate"] = students.initialised_rate
-        options.devices.once(lambda: file.write_bytes(dump_json(found)) and None)
+        options.devices.once(partial(write_whole, file, dump_json(found)))
     students.initialised_rate = found["initialised_rate"]
     return found
 
@@ -355,7 +356,7 @@ def main(arguments=None) -> dict:
         networks.say(f"{key}: top-1 {100 * found['top1']['value']:.1f} %")
         # After each, so that a look at what is there needs no end.
         if options.devices.chief:
-            file.write_bytes(dump_json(results))
+            write_whole(file, dump_json(results))
     return results
 
 

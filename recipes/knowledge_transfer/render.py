@@ -22,6 +22,7 @@ from kerasface.zoo.schema import dump_json
 from recipes.knowledge_transfer import claims
 from recipes.knowledge_transfer.entry_lines import aligner_lines, verifier_lines
 from recipes.knowledge_transfer.measures import percent
+from recipes.whole_files import write_whole
 
 HERE = Path(__file__).parent
 RESULTS = "results.json"
@@ -266,7 +267,7 @@ def main(arguments=None) -> dict[str, str]:
     if not found and not before:
         parser.error(f"{options.runs} holds no results of {', '.join(PARTS)}")
     results = results_of(found, before)
-    kept.write_bytes(dump_json(results))
+    write_whole(kept, dump_json(results))
     pages = render(results)
     for name, page in pages.items():
         (options.out / f"{name}.md").write_text(page)

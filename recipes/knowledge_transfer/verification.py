@@ -30,6 +30,7 @@ from kerasface.zoo.schema import dump_json
 from recipes.knowledge_transfer import measures, networks
 from recipes.knowledge_transfer.alignment import TARGETS, chosen_temperature
 from recipes.knowledge_transfer.classification import classes, folder_of, near, options_of
+from recipes.whole_files import write_whole
 
 INITIALISATIONS = {"pretrain": "labels", "distill": "ours", "soft": "softonly"}
 MARGINS_FILE = "margins.json"
@@ -169,7 +170,7 @@ def chosen_margin(first: Verifiers, options) -> dict:
         return json.loads(file.read_text())
     scores = {} if options.smoke else first.choose_margin()
     found = {"margin": first.margin, "margins": scores}
-    options.devices.once(lambda: file.write_bytes(dump_json(found)) and None)
+    options.devices.once(partial(write_whole, file, dump_json(found)))
     return found
 
 
@@ -213,7 +214,7 @@ def main(arguments=None) -> dict:
                 f"{100 * found['top1']['value']:.1f} %"
             )
             if options.devices.chief:
-                (options.runs / "verification.json").write_bytes(dump_json(results))
+                write_whole(options.runs / "verification.json", dump_json(results))
     return results
 
 

@@ -47,6 +47,7 @@ from kerasface.zoo.schema import dump_json
 from recipes.face_zoo.train import optimizer
 from recipes.knowledge_transfer import faces, measures
 from recipes.knowledge_transfer.near_duplicates import found_copies, shared_pictures
+from recipes.whole_files import write_whole
 
 INPUT = {"height": 48, "width": 48, "channels": 3}
 SIZE = 128
@@ -243,7 +244,7 @@ def main(arguments=None) -> dict:
     pairs = faces.smoke_pairs() if options.smoke else faces.pairs_of(options.data)
     results = options.devices.once(lambda: measure(options, load, pairs))
     if options.devices.chief:
-        (options.runs / "verifier.json").write_bytes(dump_json(results))
+        write_whole(options.runs / "verifier.json", dump_json(results))
         print(render(results))
     return results
 

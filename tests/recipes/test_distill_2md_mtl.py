@@ -28,6 +28,7 @@ from recipes.distill_2md_mtl.methods import METHODS, ROWS_IN_BATCH
 from recipes.distill_2md_mtl.paper_figures import PAPER, PROTOCOLS
 from recipes.distill_2md_mtl.sets import DOMAINS, FILES, files_of, smoke_set, without_label
 from recipes.distill_2md_mtl.splits import stated, training_sets
+from recipes.whole_files import write_json
 
 HERE = DOMAINS["here"]
 EXPRESSION = HERE.tasks["expression"]
@@ -321,7 +322,7 @@ def test_a_record_of_other_settings_or_of_a_lost_teacher_is_refused(tmp_path):
         config |= {"spec": {"trunk": usual.trunk, "tasks": domain}}
         file = records.file_of(run, tmp_path)
         file.parent.mkdir(exist_ok=True)
-        runs.write_whole(file, {"config": config})
+        write_json(file, {"config": config})
 
     def check():
         records.check([student], METHODS, tmp_path, usual)

@@ -256,17 +256,6 @@ def test_seconds_of_all_processes_are_counted_and_those_of_a_killed_try_are_not(
     assert options.seconds(tmp_path / "another") == {}
 
 
-def test_two_processes_do_not_write_into_one_unfinished_file(tmp_path, monkeypatch):
-    file, names = tmp_path / "deep" / "x.npy", []
-    for process in (1, 2):
-        monkeypatch.setattr(options.os, "getpid", lambda process=process: process)
-        names.append(options.unfinished(file))
-    assert len({*names}) == 2 and {each.suffix for each in names} == {".npy"}
-    options.save_whole(file, np.arange(3))
-    assert [each.name for each in file.parent.iterdir()] == ["x.npy"]
-    assert np.load(file).tolist() == [0, 1, 2]
-
-
 def test_hours_of_each_way():
     spent = {"source-age": 3600.0, "embed-age": 1800.0, "fusion-plain": 360.0, "way-cnn": 7200.0}
     found = page.hours(spent)

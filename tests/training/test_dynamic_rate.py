@@ -1,7 +1,6 @@
 """The dynamic learning rate against a loop that reads like the paper, and under stock fit."""
 
 import json
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -15,8 +14,6 @@ from kerasface.training.dynamic_rate import DynamicLearningRate, DynamicRate, Ra
 from kerasface.training.run_state import RunState
 from tests.processes import on_jax
 from tests.training import falling_weight
-
-ROOT = Path(__file__).parents[2]
 
 
 def oracle(losses, lr_max, k, decay_steps, window, least_decrease, compound=False, settle=None):

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 PATIENCE = 900  # seconds until a process of a busy machine counts as hung
 
@@ -21,6 +23,17 @@ def begin(module: str, *words, **environment: str) -> subprocess.Popen:
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+def on_jax(module: str, *words):
+    """The answer of a module on the JAX backend; the test is skipped where there is no JAX."""
+    pytest.importorskip("jax", reason="NOT TESTED: jax is not installed")
+    return printed(begin(module, *words, KERAS_BACKEND="jax", JAX_PLATFORMS="cpu"))
+
+
+def on_tensorflow(module: str, *words):
+    """The answer of a module on TensorFlow, which begins anew, so devices can still be made."""
+    return printed(begin(module, *words, KERAS_BACKEND="tensorflow"))
 
 
 def printed(process: subprocess.Popen):

@@ -239,7 +239,8 @@ def _claims(results: dict) -> list[str]:
     return [
         *table(head, rows).splitlines(),
         "",
-        '"Holds": beyond the interval on more than half of the targets, and on none the other way.',
+        '"Holds": beyond the interval on more than half of the targets, and on none the other way; '
+        '"contradicted": the reverse; "mixed": beyond it on some; "open": on none.',
     ]
 
 

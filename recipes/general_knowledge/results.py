@@ -9,8 +9,8 @@ from recipes.general_knowledge import reconstruction, targets
 from recipes.general_knowledge.arms import FROZEN, TUNED
 from recipes.general_knowledge.options import seconds
 from recipes.general_knowledge.sources import SOURCES
+from recipes.verdicts import verdict_on_most
 
-HOLDS, MIXED, OPPOSITE, OPEN = "holds", "mixed", "does not hold", "open"
 # What the paper says, as ways of which the first is to be better.
 CLAIMS = (
     ("Table 6: the autoencoder is better than principal components", "plain", "pca"),
@@ -151,7 +151,7 @@ def judged(options, asked, everybody) -> list[dict]:
             gap = mean_with_interval(factor * gaps, everybody[target])
             comparisons.append({"target": target, **gap})
         if comparisons:
-            found.append({"claim": text, "verdict": verdict(comparisons), "on": comparisons})
+            found.append({"claim": text, "verdict": said(comparisons), "on": comparisons})
     return found
 
 
@@ -164,19 +164,13 @@ def kept_more(options) -> list[dict]:
             gaps = 100.0 * np.nanmean(second - first, axis=1)
             gap = mean_with_interval(gaps, reconstruction.people(options))
             comparison = {"target": HELD, **gap}
-            found.append({"claim": text, "verdict": verdict([comparison]), "on": [comparison]})
+            found.append({"claim": text, "verdict": said([comparison]), "on": [comparison]})
     return found
 
 
-def verdict(comparisons: list[dict]) -> str:
-    """What differences say together, each counting where its interval leaves 0 out."""
-    won = sum(each["low"] > 0 for each in comparisons)
-    lost = sum(each["high"] < 0 for each in comparisons)
-    if won > len(comparisons) / 2 and not lost:
-        return HOLDS
-    if lost > len(comparisons) / 2 and not won:
-        return OPPOSITE
-    return MIXED if won or lost else OPEN
+def said(comparisons: list[dict]) -> str:
+    """What differences say together."""
+    return verdict_on_most((each["low"], each["high"]) for each in comparisons)
 
 
 def parameters(options) -> dict:

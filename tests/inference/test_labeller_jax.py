@@ -1,42 +1,21 @@
 """The same labels on the JAX backend, in a process of its own, and a student that learns them."""
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from kerasface.inference.labeller import Labeller
 from tests.models.tiny import pictures, tiny_model
-
-ROOT = Path(__file__).parents[2]
+from tests.processes import on_jax
 
 
 @pytest.mark.slow
 def test_labels_on_jax_are_those_on_tensorflow_and_need_none_of_it(tmp_path):
-    pytest.importorskip("jax", reason="NOT TESTED: jax is not installed")
     teacher = tiny_model(seed=3)
     # Not the initial ones, so that a weight that was not loaded shows.
     teacher.set_weights([weight + 0.05 for weight in teacher.get_weights()])
     teacher.save_weights(tmp_path / "model.weights.h5")
     np.savez(tmp_path / "expected.npz", **Labeller(teacher, batch_size=24)(pictures(6)))
-    found = subprocess.run(
-        [sys.executable, "-m", "tests.inference.label_on_jax", str(tmp_path)],
-        cwd=ROOT,
-        env={
-            **os.environ,
-            "KERAS_BACKEND": "jax",
-            "JAX_PLATFORMS": "cpu",
-            "PYTHONPATH": str(ROOT),
-        },
-        capture_output=True,
-        text=True,
-    )
-    assert found.returncode == 0, found.stderr[-3000:]
-    answer = json.loads(found.stdout.splitlines()[-1])
+    answer = on_jax("tests.inference.label_on_jax", tmp_path)
     assert answer["backend"] == "jax" and not answer["tensorflow_after_import"]
     kinds = ("label", "soft", "confidence", "spread")
     assert {name.split("/")[1] for name in answer["apart"]} == set(kinds)

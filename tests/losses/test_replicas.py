@@ -1,28 +1,21 @@
 """Two replicas of `MirroredStrategy` equal one device: losses, metrics and identity losses.
 
-Logical CPUs must be made before TensorFlow starts, so the test runs this file as a program.
+Logical CPUs must be made before TensorFlow starts, so the test runs this file as a program too.
 """
 
-import os
-import subprocess
-import sys
-from pathlib import Path
+import json
 
 import numpy as np
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.processes import on_tensorflow
+
 ROWS = 16
 
 
 @pytest.mark.slow
 def test_two_replicas_equal_one_device():
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "KERAS_BACKEND": "tensorflow"}
-    run = subprocess.run(
-        [sys.executable, __file__], env=environment, cwd=ROOT, capture_output=True, text=True
-    )
-    assert run.returncode == 0, run.stderr[-3000:]
-    assert run.stdout.splitlines()[-1] == "replicas equal"
+    assert on_tensorflow("tests.losses.test_replicas") == {"replicas": 2}
 
 
 def data():
@@ -129,10 +122,9 @@ def main():
     import keras
 
     strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-    assert strategy.num_replicas_in_sync == 2
     check_identities(keras, strategy, tf)
     check_tasks(keras, strategy)
-    print("replicas equal")
+    print(json.dumps({"replicas": strategy.num_replicas_in_sync}))
 
 
 if __name__ == "__main__":

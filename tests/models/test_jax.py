@@ -1,22 +1,14 @@
 """The same model on the JAX backend, in a process of its own."""
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from tests.models.tiny import TASKS, pictures, tiny_model
-
-ROOT = Path(__file__).parents[2]
+from tests.processes import on_jax
 
 
 @pytest.fixture(scope="module")
 def answer(tmp_path_factory):
-    pytest.importorskip("jax", reason="NOT TESTED: jax is not installed")
     folder = tmp_path_factory.mktemp("jax")
     model = tiny_model(seed=3)
     # Not the initial ones, so that a weight that was not loaded shows.
@@ -24,26 +16,7 @@ def answer(tmp_path_factory):
     model.save_weights(folder / "model.weights.h5")
     outputs = {name: np.array(value) for name, value in model(pictures(4)).items()}
     np.savez(folder / "expected.npz", **outputs)
-    found = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "tests.models.train_on_jax",
-            str(folder / "model.weights.h5"),
-            str(folder / "expected.npz"),
-        ],
-        cwd=ROOT,
-        env={
-            **os.environ,
-            "KERAS_BACKEND": "jax",
-            "JAX_PLATFORMS": "cpu",
-            "PYTHONPATH": str(ROOT),
-        },
-        capture_output=True,
-        text=True,
-    )
-    assert found.returncode == 0, found.stderr[-3000:]
-    return json.loads(found.stdout.splitlines()[-1])
+    return on_jax("tests.models.train_on_jax", folder / "model.weights.h5", folder / "expected.npz")
 
 
 @pytest.mark.slow

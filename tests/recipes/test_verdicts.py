@@ -2,7 +2,7 @@
 
 import pytest
 
-from recipes.verdicts import CONTRADICTED, HOLDS, OPEN, verdict
+from recipes.verdicts import CONTRADICTED, HOLDS, MIXED, OPEN, verdict, verdict_on_most
 
 
 @pytest.mark.parametrize(
@@ -18,3 +18,18 @@ from recipes.verdicts import CONTRADICTED, HOLDS, OPEN, verdict
 )
 def test_verdict(intervals, said):
     assert verdict(iter(intervals)) == said
+
+
+@pytest.mark.parametrize(
+    "intervals, said",
+    [
+        ([(1, 2), (1, 2), (-1, 1)], HOLDS),
+        ([(1, 2), (1, 2), (-2, -1)], MIXED),
+        ([(-2, -1), (-2, -1), (-1, 1)], CONTRADICTED),
+        ([(1, 2), (-1, 1)], MIXED),
+        ([(-1, 1)], OPEN),
+        ([], OPEN),
+    ],
+)
+def test_verdict_on_most(intervals, said):
+    assert verdict_on_most(iter(intervals)) == said

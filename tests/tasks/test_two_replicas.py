@@ -1,27 +1,13 @@
 """MirroredStrategy on two logical CPUs against one device."""
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.processes import on_tensorflow
 
 
 @pytest.fixture(scope="module")
 def answer():
-    found = subprocess.run(
-        [sys.executable, "-m", "tests.tasks.two_replicas"],
-        cwd=ROOT,
-        env={**os.environ, "KERAS_BACKEND": "tensorflow", "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-    )
-    assert found.returncode == 0, found.stderr[-3000:]
-    return json.loads(found.stdout.splitlines()[-1])
+    return on_tensorflow("tests.tasks.two_replicas")
 
 
 @pytest.mark.slow

@@ -1,34 +1,14 @@
 """The adversary's callbacks and optimiser under stock `fit` on JAX, in a process of its own."""
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.processes import on_jax
 
 
 @pytest.fixture(scope="module")
 def answer():
-    pytest.importorskip("jax", reason="NOT TESTED: jax is not installed")
-    found = subprocess.run(
-        [sys.executable, "-m", "tests.training.adversary_on_jax"],
-        cwd=ROOT,
-        env={
-            **os.environ,
-            "KERAS_BACKEND": "jax",
-            "JAX_PLATFORMS": "cpu",
-            "PYTHONPATH": str(ROOT),
-        },
-        capture_output=True,
-        text=True,
-    )
-    assert found.returncode == 0, found.stderr[-3000:]
-    return json.loads(found.stdout.splitlines()[-1])
+    return on_jax("tests.training.adversary_on_jax")
 
 
 @pytest.mark.slow

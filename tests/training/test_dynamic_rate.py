@@ -1,10 +1,6 @@
 """The dynamic learning rate against a loop that reads like the paper, and under stock fit."""
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -16,9 +12,8 @@ from kerasface.tasks import Classification, Regression
 from kerasface.training.distiller import Distiller
 from kerasface.training.dynamic_rate import DynamicLearningRate, DynamicRate, RateState
 from kerasface.training.run_state import RunState
+from tests.processes import on_jax
 from tests.training import falling_weight
-
-ROOT = Path(__file__).parents[2]
 
 
 def oracle(losses, lr_max, k, decay_steps, window, least_decrease, compound=False, settle=None):
@@ -202,17 +197,7 @@ def test_each_step_is_made_with_its_rate(capsys):
 
 @pytest.mark.slow
 def test_each_step_is_made_with_its_rate_on_jax():
-    pytest.importorskip("jax", reason="NOT TESTED: jax is not installed")
-    environment = {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.training.falling_weight", json.dumps(OFFSETS.tolist())],
-        cwd=ROOT,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    answer = json.loads(done.stdout.splitlines()[-1])
+    answer = on_jax("tests.training.falling_weight", json.dumps(OFFSETS.tolist()))
     assert answer["backend"] == "jax"
     check(answer)
 

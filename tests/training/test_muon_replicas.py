@@ -1,27 +1,18 @@
 """`Muon` on two replicas of `MirroredStrategy` steps as on one device.
 
-Logical CPUs must be made before TensorFlow starts, so the test runs this file as a program.
+The test runs this file as a program too.
 """
-
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.processes import on_tensorflow
+from tests.training.compared_replicas import compare
 
 
 @pytest.mark.slow
 def test_two_replicas_equal_one_device():
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "KERAS_BACKEND": "tensorflow"}
-    run = subprocess.run(
-        [sys.executable, __file__], env=environment, cwd=ROOT, capture_output=True, text=True
-    )
-    assert run.returncode == 0, run.stderr[-3000:]
-    assert run.stdout.splitlines()[-1] == "replicas equal"
+    assert on_tensorflow("tests.training.test_muon_replicas") == {"replicas": 2}
 
 
 def trained(keras):
@@ -55,26 +46,5 @@ def trained(keras):
     return model
 
 
-def main():
-    import tensorflow as tf
-
-    device = tf.config.list_physical_devices("CPU")[0]
-    tf.config.set_logical_device_configuration(device, [tf.config.LogicalDeviceConfiguration()] * 2)
-    import keras
-
-    one = trained(keras)
-    number = keras.ops.convert_to_numpy
-    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-    assert strategy.num_replicas_in_sync == 2
-    with strategy.scope():
-        two = trained(keras)
-    for value, other in zip(one.get_weights(), two.get_weights(), strict=True):
-        np.testing.assert_allclose(other, value, atol=1e-5)
-    pairs = zip(one.optimizer.variables, two.optimizer.variables, strict=True)
-    for value, other in pairs:
-        np.testing.assert_allclose(number(other), number(value), atol=1e-5)
-    print("replicas equal")
-
-
 if __name__ == "__main__":
-    main()
+    compare(trained)

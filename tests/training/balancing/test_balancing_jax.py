@@ -1,19 +1,12 @@
 """Balancing on the JAX backend, in a process of its own."""
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from kerasface.training import GradNorm
+from tests import processes
 from tests.training.balancing import on_jax
 from tests.training.balancing.small import small_model
-
-ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")
@@ -25,21 +18,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def answer(folder):
-    pytest.importorskip("jax", reason="NOT TESTED: jax is not installed")
-    found = subprocess.run(
-        [sys.executable, "-m", "tests.training.balancing.on_jax", str(folder)],
-        cwd=ROOT,
-        env={
-            **os.environ,
-            "KERAS_BACKEND": "jax",
-            "JAX_PLATFORMS": "cpu",
-            "PYTHONPATH": str(ROOT),
-        },
-        capture_output=True,
-        text=True,
-    )
-    assert found.returncode == 0, found.stderr[-3000:]
-    return json.loads(found.stdout.splitlines()[-1])
+    return processes.on_jax("tests.training.balancing.on_jax", folder)
 
 
 @pytest.mark.slow

@@ -1,29 +1,16 @@
 """MirroredStrategy on two logical CPUs against one device: norms are of the global batch."""
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-ROOT = Path(__file__).parents[3]
+from tests.processes import on_tensorflow
+
 WAYS = ("exact", "reference", "features", "uncertainty")
 
 
 @pytest.fixture(scope="module")
 def answer():
-    found = subprocess.run(
-        [sys.executable, "-m", "tests.training.balancing.two_balanced_replicas"],
-        cwd=ROOT,
-        env={**os.environ, "KERAS_BACKEND": "tensorflow", "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-    )
-    assert found.returncode == 0, found.stderr[-3000:]
-    return json.loads(found.stdout.splitlines()[-1])
+    return on_tensorflow("tests.training.balancing.two_balanced_replicas")
 
 
 @pytest.mark.slow

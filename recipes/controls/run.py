@@ -38,6 +38,8 @@ HERE = Path(__file__).parent
 CONCLUSIONS = "conclusions.md"
 # In whose runs the cosines between the tasks' gradients are measured each epoch.
 AFFINE = "multi"
+# Behind a difference that each of several runs shows.
+AGREED = "*"
 # Fold and seed.
 PLACES = (("fold-0", 0), ("fold-1", 1), ("fold-2", 2))
 # Protocols by set, and their titles.
@@ -134,6 +136,7 @@ def _number(own: dict, first: dict) -> dict:
         gap = np.concatenate(gaps)
         number["gap"] = {
             "mean": float(np.mean([part.mean() for part in gaps])),
+            "runs": [float(part.mean()) for part in gaps],
             "interval": interval(gap, people),
         }
     return number
@@ -149,11 +152,16 @@ def render(results: dict, conclusions: str = "") -> str:
     lines = [
         "# Controls for Distill-2MD-MTL",
         "",
-        "Accuracy in percent, mean over the runs; behind it the difference in points to the first "
-        "arm of the table, with the 95 % interval of the paired difference (bootstrap over people, "
-        "over pictures where nobody is named; it holds the choice of test faces, not the seeds, "
-        "whose standard deviation stands in `controls.json`). Rendered by `python -m "
-        "recipes.controls.run --render`.",
+        "Accuracy in percent, mean and standard deviation over the runs; behind it the difference "
+        "in points to the first arm of the table, with the 95 % interval of the paired difference "
+        "(bootstrap over people, over pictures where nobody is named; it holds the choice of test "
+        f"faces, not the seeds). {AGREED}: of one sign in each of several runs. Rendered by "
+        "`python -m recipes.controls.run --render`.",
+        "",
+        "2MD-MTL has an exponentially falling rate, exact GradNorm and no adversary; arms named "
+        "after a rate, a balancing or an adversary differ from it in that. CK+'s people are some "
+        "100 pictures a run. `gradnorm_reference` is the same rule by separate backward passes, so "
+        "what lies between the two is what two runs differ by.",
         "",
         *conclusions.splitlines(),
         *[""] * bool(conclusions),
@@ -176,10 +184,13 @@ def _cell(number: dict | None) -> str:
     if number is None:
         return "-"
     text = f"{100 * number['accuracy']:.1f}"
+    if number["spread"] is not None:
+        text += f" ± {100 * number['spread']:.1f}"
     if "gap" not in number:
         return text
-    low, high = (100 * each for each in number["gap"]["interval"])
-    return f"{text} ({100 * number['gap']['mean']:+.1f}; {low:+.1f} to {high:+.1f})"
+    gap, (low, high) = number["gap"], (100 * each for each in number["gap"]["interval"])
+    agreed = len(gap["runs"]) > 1 and len({each > 0 for each in gap["runs"]}) == 1
+    return f"{text} ({100 * gap['mean']:+.1f}{AGREED * agreed}; {low:+.1f} to {high:+.1f})"
 
 
 def draw(control: dict) -> bytes:

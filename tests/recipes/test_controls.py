@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import asdict
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -207,6 +208,28 @@ def test_plateau_goes_on_as_if_never_stopped():
     whole = rates(stop=None)
     assert len(set(whole)) > 2
     assert rates(stop=3) == whole and rates(stop=6) == whole
+
+
+def test_a_difference_that_each_run_shows_is_marked():
+    """Of two runs the gaps are +0.25 and +0.5, then +0.25 and -0.5."""
+
+    def part(right):
+        people = np.array([f"p{n}" for n in range(len(right))])
+        # Of two classes, every face is of the second.
+        outputs, labels = np.stack([1 - np.array(right), right], axis=1), np.ones(len(right), int)
+        return SimpleNamespace(outputs=outputs, labels=labels, people=people)
+
+    places = run.PLACES[:2]
+    first = dict(zip(places, (part([0, 0, 1, 1]), part([1, 0, 1, 0])), strict=True))
+    better = dict(zip(places, (part([1, 0, 1, 1]), part([1, 1, 1, 1])), strict=True))
+    mixed = dict(zip(places, (part([1, 0, 1, 1]), part([0, 0, 0, 0])), strict=True))
+    one = {places[0]: better[places[0]]}
+    cells = [
+        run._cell(run._number(own, {place: first[place] for place in own}))
+        for own in (better, mixed, one)
+    ]
+    assert cells[0].startswith("87.5 ± 17.7 (+37.5*; ")
+    assert cells[1].startswith("37.5 ± 53.0 (-12.5; ") and cells[2].startswith("75.0 (+25.0; ")
 
 
 def test_the_conclusions_are_of_the_tables_they_stand_before():

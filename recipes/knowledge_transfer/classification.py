@@ -16,8 +16,8 @@ are kept for each picture and its mirror image; one run asks it online instead. 
 pictures a person, not 50).
 
 `--only` trains a part and measures nothing, so that two processes can divide the cores: first
-`--only teacher`, which also makes the choices, then `--only 8-s0 8-s1` beside `--only 2-s0 4-s0`,
-then the command above.
+`--only labels`, the students that need no teacher, beside `--only teacher`, which also makes the
+choices; then `--only 8-s0 8-s1` beside `--only 2-s0 4-s0`, then the command above.
 """
 
 from __future__ import annotations
@@ -140,10 +140,16 @@ class Students:
         self.options.devices.once(ask)
         self.taught = PreparedSet.load(kept)
 
+    def train_untaught(self) -> None:
+        """The students that need no teacher, nor what is chosen with one."""
+        for divisor, kind, seed in wanted():
+            if kind == "labels":
+                self.train(divisor, kind, seed, None)
+
     def train(
-        self, divisor: int, kind: str, seed: int, temperature: float, epochs=None, name=None
+        self, divisor: int, kind: str, seed: int, temperature: float | None, epochs=None, name=None
     ) -> Path:
-        """One student; returns its folder."""
+        """One student; returns its folder. Labels alone need no temperature."""
         folder = folder_of(self.runs, divisor, name or kind, seed)
         begin, length, rate = None, EPOCHS, networks.SCRATCH_RATE
         if kind == "ours":
@@ -263,7 +269,7 @@ def wanted() -> list[tuple[int, str, int]]:
     return found
 
 
-TEACHER = "teacher"
+TEACHER, LABELS = "teacher", "labels"
 
 
 def part_of(divisor: int, seed: int) -> str:
@@ -273,7 +279,8 @@ def part_of(divisor: int, seed: int) -> str:
 
 def parts() -> list[str]:
     """What can be trained alone."""
-    return [TEACHER, *dict.fromkeys(part_of(divisor, seed) for divisor, _, seed in wanted())]
+    sizes = dict.fromkeys(part_of(divisor, seed) for divisor, _, seed in wanted())
+    return [TEACHER, LABELS, *sizes]
 
 
 def options_of(arguments, about: str, parts=()):
@@ -324,9 +331,13 @@ def main(arguments=None) -> dict:
     data = classes(options.load("celeba-seen"), options.smoke)
     lfw, file = options.load("lfw"), options.runs / "classification.json"
     ask = options.devices.once
-    students = Students(options, data)
-    alone = options.only is not None and TEACHER not in options.only
-    if alone and not ask((options.runs / CHOICES).exists):
+    students, only = Students(options, data), options.only
+    if only is not None and LABELS in only:
+        students.train_untaught()
+        only = [part for part in only if part != LABELS]
+        if not only:
+            return {}
+    if only is not None and TEACHER not in only and not ask((options.runs / CHOICES).exists):
         raise ValueError(
             f"the teacher is trained and the choices are made first: --only {TEACHER}. "
             f"Received: no {options.runs / CHOICES}"
@@ -334,9 +345,9 @@ def main(arguments=None) -> dict:
     students.teach()
     choices = chosen(students, options)
     temperature = choices["temperature"]
-    if options.only is not None:
+    if only is not None:
         for divisor, kind, seed in wanted():
-            if part_of(divisor, seed) in options.only:
+            if part_of(divisor, seed) in only:
                 students.train(divisor, kind, seed, temperature)
         return choices
     results = {

@@ -197,11 +197,23 @@ def test_the_page_of_made_up_results_says_what_they_say():
 
 
 def test_parts_that_are_trained_alone_are_all_of_the_table(tmp_path):
-    assert classification.parts() == ["teacher", "8-s0", "8-s1", "8-s2", "4-s0", "2-s0"]
+    parts = ["teacher", "labels", "8-s0", "8-s1", "8-s2", "4-s0", "2-s0"]
+    assert classification.parts() == parts
     words = ["--smoke", "--runs", str(tmp_path), "--only", "8-s1"]
     with pytest.raises(ValueError, match="--only teacher. Received: no .*choices.json"):
         classification.main(words)
     assert not list(tmp_path.iterdir())
+
+
+def test_students_without_a_teacher_need_nothing_of_it(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(classification.Students, "train", lambda _, *student: asked.append(student))
+    words = ["--smoke", "--runs", str(tmp_path), "--only", "labels"]
+    assert classification.main(words) == {} and not list(tmp_path.iterdir())
+    sizes = [(8, 0), (8, 1), (8, 2), (4, 0), (2, 0)]
+    assert asked == [(divisor, "labels", seed, None) for divisor, seed in sizes]
+    with pytest.raises(ValueError, match="--only teacher. Received: no .*choices.json"):
+        classification.main([*words, "8-s1"])
 
 
 def test_the_rate_of_initialised_networks_is_chosen_by_other_people(runs, monkeypatch):

@@ -176,6 +176,7 @@ def test_the_page_of_made_up_results_says_what_they_say():
         for kind in ("labels", "hidden", "logits", "soft", "fitnet", "ours")
         for seed in (0, 1)
     }
+    students["8-online-s0"] = run(good)
     found = {"temperature": 3.0, "temperatures": {"3": 0.5}, "people": 20, "train": 1, "test": 1}
     found |= {"initialised_rate": 0.05, "initialised_rates": {"0.05": 0.4, "0.1": 0.3}}
     found |= {"divisor": 2, "teacher": run(bad), "students": students}
@@ -184,6 +185,8 @@ def test_the_page_of_made_up_results_says_what_they_say():
     said = {each["claim"].split(":")[1].strip()[:22]: each["verdict"] for each in judged}
     assert said["from scratch, soft pre"] == verdicts.HOLDS
     assert said["for /8 full initialisa"] == verdicts.OPEN
+    assert said["a teacher asked online"] == verdicts.OPEN  # as right as the soft one
+    assert said["a teacher helps a /8 f"] == verdicts.HOLDS
     page = render.render(results)["KNOWLEDGE_TRANSFER"]
     assert "| /8: scratch, soft predictions | 2 | 100.0 | 0.0 | 66.12, 61.27, 64.49 |" in page
     # What one machine found stays where the next has only the rest.

@@ -92,6 +92,11 @@ class Regression(Task):
             name=f"{self.name}_head",
         )
 
+    def mean_answer(self, labels: np.ndarray) -> np.ndarray | None:
+        if self.bins is not None:
+            return None
+        return np.asarray(labels, "float64").mean(keepdims=True).reshape(1).astype("float32")
+
     def make_loss(self) -> keras.losses.Loss:
         from kerasface.losses.label_distribution import LabelDistributionLoss
         from kerasface.losses.scaled_error import ScaledAbsoluteError

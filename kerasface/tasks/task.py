@@ -73,6 +73,14 @@ class Task(ABC):
 
         return keras.layers.Dense(self.output_size, dtype="float32", name=f"{self.name}_head")
 
+    def mean_answer(self, labels: np.ndarray) -> np.ndarray | None:
+        """Output `(output_size,)` that answers the mean of labels `(rows, *label_shape)`.
+
+        None where the head does not answer in the labels' own numbers, as of classes.
+        """
+        del labels
+        return None
+
     @abstractmethod
     def make_loss(self) -> keras.losses.Loss:
         """The loss of the head's output, one value a row before reduction."""

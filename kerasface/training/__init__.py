@@ -59,6 +59,7 @@ _HOME = {
     "gradient_cosines": "task_affinity",
     "join_teachers": "joined_teachers",
     "strength_at": "strength_schedule",
+    "start_at_mean": "mean_start",
 }
 
 __getattr__, __dir__, __all__ = lazy_names(__name__, _HOME)

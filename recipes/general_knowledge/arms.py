@@ -17,7 +17,7 @@ import numpy as np
 from kerasface.evaluation import nearest_neighbour_accuracy
 from kerasface.models import FaceModel
 from kerasface.tasks import Embedding
-from kerasface.training import fine_tune, fit_head, load_trained, transfer_to
+from kerasface.training import fine_tune, fit_head, load_trained, start_at_mean, transfer_to
 from kerasface.training.progress import say
 from kerasface.training.transfer_learning import HIDDEN, features_of
 from kerasface.zoo.schema import dump_json
@@ -180,6 +180,7 @@ class Ways:
                 spec["shared"] = HIDDEN
             keras.utils.set_random_seed(seed)
             model = FaceModel.from_spec(spec)
+            start_at_mean(model, faces)
             return fine_tune(model, faces, epochs, SCRATCH_RATE, seed=seed, devices=options.devices)
         return transfer_to(
             load_trained(begin),

@@ -9,7 +9,9 @@ Five points on MTFL (its pictures from the web train, `testing.txt` tests) and 6
 student from "Pretrain", trained on labels of people alone, or from "Distill", fully initialised and
 then distilled. Then equation 5 with neither target, with the teacher's hidden layer (equation 7),
 or with soft predictions. The soft target is what the teacher of classification says of these
-faces, the hidden one that of the teacher of points. Writes `alignment.json`; what is trained is
+faces, the hidden one that of the teacher of points. Heads of points begin at the mean face, which
+the paper does not say: from a random head the first steps undo what the initialisation brought, and
+all students ended worse than the mean face. Writes `alignment.json`; what is trained is
 skipped. `--devices`, `--hosts` and `--only five` as of `classification`. About 30 minutes on two
 cores. Expected: "Distill" with the hidden layer is best.
 """
@@ -23,7 +25,7 @@ from kerasface.data import mix
 from kerasface.data.prepared import PreparedSet
 from kerasface.losses import SquaredDistance
 from kerasface.tasks import Landmarks
-from kerasface.training import cache_teacher_flips, distil, pretrain
+from kerasface.training import cache_teacher_flips, distil, pretrain, start_at_mean
 from kerasface.zoo.schema import dump_json
 from recipes.knowledge_transfer import faces, measures, networks
 from recipes.knowledge_transfer.classification import CHOICES, classes, folder_of, options_of
@@ -95,6 +97,7 @@ class Aligners:
         if not stage.is_finished:
             divisor = self.options.divisor
             network = networks.started(divisor, tasks, 0, begin, self.options)
+            start_at_mean(network, self.train)
             pretrain(network, stage, loss=self.loss(tasks))
         kept = self.runs / f"align-{self.points}-taught.npz"
 
@@ -119,6 +122,8 @@ class Aligners:
             return folder
         begin = folder_of(self.runs, 8, INITIALISATIONS[start], 0)
         network = networks.started(8, tasks, 0, begin, self.options)
+        # The softmax layer that some bring along is no head of points, and stays.
+        start_at_mean(network, self.train)
         loss = self.loss(tasks)
         if target == "none":
             pretrain(network, stage, loss=loss)

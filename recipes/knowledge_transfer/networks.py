@@ -39,7 +39,9 @@ FLIPS = Augmentation(
 )
 # A long gradient is cut to this: squared distances of whole layers make some at the start.
 CLIP = 10.0
-ADAPTIVE_RATE, ADAPTIVE_DECAY = 1e-3, 0.01
+# On a fifth of MTFL's training faces, by /8 of points from "Distill" after six epochs: the error is
+# 5.55 % of the eyes' distance at 0.001, 4.73 at 0.004 and 4.44 at 0.01.
+ADAPTIVE_RATE, ADAPTIVE_DECAY = 1e-2, 0.01
 # What a term costs at the start, so that targets of different sizes can be compared: about half
 # the cross-entropy of 500 classes.
 START = 3.0

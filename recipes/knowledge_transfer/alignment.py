@@ -145,6 +145,11 @@ class Aligners:
 
         return self.options.devices.once(ask)
 
+    def mean_face(self) -> dict:
+        """Errors of who answers the training part's mean face to every picture."""
+        mean = self.train.labels[self.task.name].mean(axis=0)
+        return measures.error_result(mean, self.test.labels[self.task.name])
+
 
 def main(arguments=None) -> dict:
     options = options_of(arguments, __doc__.splitlines()[0], TASKS)
@@ -161,7 +166,11 @@ def main(arguments=None) -> dict:
             for start, target in STUDENTS:
                 aligners.student(start, target)
             continue
-        results[points] = {"teacher": aligners.measured(aligners.teacher_run), "students": {}}
+        results[points] = {
+            "mean_face": aligners.mean_face(),
+            "teacher": aligners.measured(aligners.teacher_run),
+            "students": {},
+        }
         for start, target in [("distill", "hidden")] if options.smoke else STUDENTS:
             found = aligners.measured(aligners.student(start, target))
             results[points]["students"][f"{start}-{target}"] = found

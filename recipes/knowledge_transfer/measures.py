@@ -77,9 +77,18 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
 
 
 def point_result(model: FaceModel, faces: PreparedSet, name: str) -> dict:
-    """Mean error, failures above 10 %, area to 10 %, and each face's errors."""
-    labels = faces.labels[name]
-    mean, root = point_errors(points_of(model, faces.images, name), labels)
+    """`error_result` of a network's points."""
+    return error_result(points_of(model, faces.images, name), faces.labels[name])
+
+
+def error_result(points: np.ndarray, labels: np.ndarray) -> dict:
+    """Mean error, failures above 10 %, area to 10 %, and each face's errors.
+
+    Args:
+        points: `(faces, points, 2)`, or one face's, which then answers for all.
+        labels: `(faces, points, 2)`.
+    """
+    mean, root = point_errors(np.broadcast_to(points, labels.shape), labels)
     return {
         "nme": with_interval(mean),
         "nrmse": with_interval(root),

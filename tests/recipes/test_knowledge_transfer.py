@@ -192,6 +192,7 @@ def test_the_page_of_made_up_results_says_what_they_say():
     # What one machine found stays where the next has only the rest.
     other = {"five": {"teacher": {"nrmse": numbers(0.1), "faces": 9}, "students": {}}}
     other["five"]["teacher"]["each_nrmse"] = [0.1] * 9
+    other["five"]["mean_face"] = {"nrmse": numbers(0.2)}
     later = render.results_of({"alignment": other}, json.loads(json.dumps(results)))
     assert later["classification"] == results["classification"]
     assert '"each' not in json.dumps(later) and '"people": [' not in json.dumps(later)
@@ -284,6 +285,7 @@ def test_classification_alignment_and_verification(runs, eager):
     assert set(first["students"]) == {"8-ours-s0"}
     found = alignment.main(words)
     assert np.isfinite(found["five"]["students"]["distill-hidden"]["nrmse"]["value"])
+    assert 0 < found["five"]["mean_face"]["nrmse"]["value"] < 1
     with pytest.raises(ValueError, match="the margin is chosen first: --only margin"):
         verification.main([*words, "--only", "softmax"])
     verification.main([*words, "--only", "margin"])

@@ -156,10 +156,11 @@ def soft_term(temperature: float, weight: float = 1.0) -> SoftTargets:
     return SoftTargets(temperature, weight, tasks=["person"])
 
 
-def hidden_term(taught: PreparedSet) -> HiddenTarget:
-    """`||r(K_S) - K_T||^2`, which costs `START` where the student answers the mean."""
+def hidden_term(taught: PreparedSet, weight: float = 1.0) -> HiddenTarget:
+    """`||r(K_S) - K_T||^2`, which costs `weight * START` where the student answers the mean."""
     column = taught.soft[layer_column(LAYER)]
-    return HiddenTarget(LAYER, LAYER, weight=_weight(column), teacher_size=column.shape[-1])
+    scaled = weight * _weight(column)
+    return HiddenTarget(LAYER, LAYER, weight=scaled, teacher_size=column.shape[-1])
 
 
 def logit_term(taught: PreparedSet) -> LogitTargets:

@@ -193,10 +193,13 @@ def test_the_page_of_made_up_results_says_what_they_say():
     other = {"five": {"teacher": {"nrmse": numbers(0.1), "faces": 9}, "students": {}}}
     other["five"]["teacher"]["each_nrmse"] = [0.1] * 9
     other["five"]["mean_face"] = {"nrmse": numbers(0.2)}
+    tried = {"1": 0.06, "0.1": 0.05}
+    other["five"]["weights"] = {"chosen": {"hidden": 0.1}, "scores": {"hidden": tried}}
     later = render.results_of({"alignment": other}, json.loads(json.dumps(results)))
     assert later["classification"] == results["classification"]
     assert '"each' not in json.dumps(later) and '"people": [' not in json.dumps(later)
     both = render.render(later)["KNOWLEDGE_TRANSFER"]
+    assert "of the hidden target 0.1 (1: 6.0 %, 0.1: 5.0 %)" in both
     assert "## Table 3" in both and page.split("## The paper")[0] in both
 
 

@@ -200,6 +200,9 @@ def claim_lines(judged: list[dict]) -> list[str]:
         "",
         *table(["Claim", "here", "difference in points, 95 % interval"], rows).splitlines(),
         "",
+        '"Holds": all differences are as claimed, beyond their intervals; "contradicted": one is '
+        'the other way, beyond its interval; "open": neither.',
+        "",
     ]
 
 

@@ -35,7 +35,13 @@ from kerasface.tasks import Landmarks
 from kerasface.training import cache_teacher_flips, distil, pretrain, start_at_mean
 from kerasface.zoo.schema import dump_json
 from recipes.knowledge_transfer import faces, measures, networks
-from recipes.knowledge_transfer.classification import CHOICES, classes, folder_of, options_of
+from recipes.knowledge_transfer.classification import (
+    CHOICES,
+    classes,
+    folder_of,
+    need_choice,
+    options_of,
+)
 from recipes.whole_files import write_whole
 
 # In equation 6 points are counted in tenths of the crop, so that their errors are about as large as
@@ -202,12 +208,7 @@ def main(arguments=None) -> dict:
     people = classes(options.load("celeba-seen"), options.smoke)
     file = options.runs / "alignment.json"
     temperature, only = chosen_temperature(options.runs), options.only
-    if only is not None and "weights" not in only:
-        if not options.devices.once((options.runs / WEIGHTS_FILE).exists):
-            raise ValueError(
-                "the weights are chosen first: --only weights. "
-                f"Received: no {options.runs / WEIGHTS_FILE}"
-            )
+    need_choice(options, "weights", WEIGHTS_FILE)
     choice = chosen_weights(options, people, temperature)
     results: dict = {}
     for points in list(TASKS)[: 1 if options.smoke else None]:

@@ -308,6 +308,22 @@ def options_of(arguments, about: str, parts=()):
     return options
 
 
+def need_choice(options, part: str, file: str) -> None:
+    """Other parts are trained alone only once something was chosen.
+
+    Args:
+        options: of `options_of`.
+        part: that chooses, of `--only`.
+        file: below the runs, what it leaves.
+
+    Raises:
+        ValueError: `--only` has not this part, and the file is not there.
+    """
+    only, found = options.only, options.runs / file
+    if only is not None and part not in only and not options.devices.once(found.exists):
+        raise ValueError(f"what is chosen comes first: --only {part}. Received: no {found}")
+
+
 def chosen(students: Students, options) -> dict:
     """Temperature and rate with the scores they were chosen by; made once, kept in a file."""
     file = options.runs / CHOICES

@@ -29,7 +29,13 @@ from kerasface.training import cache_teacher_flips, distil, pretrain
 from kerasface.zoo.schema import dump_json
 from recipes.knowledge_transfer import measures, networks
 from recipes.knowledge_transfer.alignment import TARGETS, chosen_temperature
-from recipes.knowledge_transfer.classification import classes, folder_of, near, options_of
+from recipes.knowledge_transfer.classification import (
+    classes,
+    folder_of,
+    near,
+    need_choice,
+    options_of,
+)
 from recipes.whole_files import write_whole
 
 INITIALISATIONS = {"pretrain": "labels", "distill": "ours", "soft": "softonly"}
@@ -178,12 +184,7 @@ def main(arguments=None) -> dict:
     options = options_of(arguments, __doc__.splitlines()[0], PARTS)
     people = classes(options.load("celeba-seen"), options.smoke)
     temperature, only = chosen_temperature(options.runs), options.only
-    if only is not None and "margin" not in only:
-        if not options.devices.once((options.runs / MARGINS_FILE).exists):
-            raise ValueError(
-                "the margin is chosen first: --only margin. "
-                f"Received: no {options.runs / MARGINS_FILE}"
-            )
+    need_choice(options, "margin", MARGINS_FILE)
     choice = chosen_margin(Verifiers(options, people, temperature, False), options)
     unseen = options.load("celeba-unseen")
     results: dict = {

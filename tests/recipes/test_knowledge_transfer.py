@@ -289,8 +289,11 @@ def test_classification_alignment_and_verification(runs, eager):
     found = alignment.main(words)
     assert np.isfinite(found["five"]["students"]["distill-hidden"]["nrmse"]["value"])
     assert 0 < found["five"]["mean_face"]["nrmse"]["value"] < 1
-    with pytest.raises(ValueError, match="the margin is chosen first: --only margin"):
+    with pytest.raises(ValueError, match="--only margin. Received: no .*margins.json"):
         verification.main([*words, "--only", "softmax"])
+    (runs / "weights.json").unlink()
+    with pytest.raises(ValueError, match="--only weights. Received: no .*weights.json"):
+        alignment.main([*words, "--only", "five"])
     verification.main([*words, "--only", "margin"])
     verification.main([*words, "--only", "softmax"])
     trained = (runs / "verify-softmax-8-distill-soft").stat().st_mtime_ns

@@ -43,6 +43,7 @@ _HOME = {
     "distil": "stages",
     "initialise": "stages",
     "cache_teacher_flips": "teacher_outputs",
+    "load_finished": "trained_run",
     "load_trained": "trained_run",
     "pretrain": "stages",
     "regress_hint": "stages",

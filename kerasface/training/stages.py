@@ -27,7 +27,7 @@ from kerasface.training.epoch_fitting import fit_epochs
 from kerasface.training.hint_regression import HintRegression
 from kerasface.training.known_data import check_data
 from kerasface.training.run_state import RunState
-from kerasface.training.trained_run import load_trained, run_epoch
+from kerasface.training.trained_run import epochs_done, load_trained
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class Stage:
     @property
     def is_finished(self) -> bool:
         """Whether nothing is left to train; hosts ask it together."""
-        return self.devices.once(lambda: _epoch(self.folder) >= self.epochs)
+        return self.devices.once(lambda: epochs_done(self.folder) >= self.epochs)
 
     def train(
         self, model: keras.Model, student: FaceModel, learnt: dict | None = None, **compile_with
@@ -237,13 +237,6 @@ def transfer_weights(source: FaceModel, target: FaceModel) -> tuple[str, ...]:
                 _copy(theirs, ours)
                 copied.append(name)
     return tuple(copied)
-
-
-def _epoch(folder: str | Path) -> int:
-    try:
-        return run_epoch(folder)
-    except ValueError:  # no epoch is saved
-        return 0
 
 
 def _about(term: OutputTerm | HiddenTarget) -> dict:

@@ -45,6 +45,48 @@ def run_epoch(run: str | Path) -> int:
         raise ValueError(f"{run} has not saved an epoch yet. Received: run={str(run)!r}") from None
 
 
+def epochs_done(run: str | Path) -> int:
+    """Epochs of a run that are saved; 0 also of a folder that is not there."""
+    try:
+        return run_epoch(run)
+    except ValueError:
+        return 0
+
+
+def epochs_left(run: str | Path) -> int:
+    """Epochs that a run lacks of the "epochs" of its settings.
+
+    Raises:
+        ValueError: no run, or settings that do not say how long it lasts.
+    """
+    epochs = run_config(run).get("epochs")
+    if not isinstance(epochs, int):
+        raise ValueError(
+            f"the settings of {run} must have a number of 'epochs'. Received: epochs={epochs!r}"
+        )
+    return max(epochs - epochs_done(run), 0)
+
+
+def load_finished(run: str | Path) -> FaceModel:
+    """The `FaceModel` of a run that has come to its end, as `load_trained` gives it.
+
+    For what is to be published or to teach others, where half of a training would go unnoticed.
+
+    Args:
+        run: folder of a `Stage`, or of a `RunState` whose settings have "epochs".
+
+    Returns:
+        A model that was never compiled.
+
+    Raises:
+        ValueError: epochs are left, or as `load_trained`.
+    """
+    if epochs_left(run):
+        done, epochs = epochs_done(run), run_config(run)["epochs"]
+        raise ValueError(f"{run} is at epoch {done} of {epochs}; train it to its end first")
+    return load_trained(run)
+
+
 def load_trained(run: str | Path, spec: dict | None = None) -> FaceModel:
     """The `FaceModel` that a run has trained, in float32 and without its optimiser.
 

@@ -13,7 +13,7 @@ from kerasface.inference.labeller import Labeller
 from kerasface.inference.labelling import label_images
 from kerasface.tasks import Task
 from kerasface.training.devices import Devices
-from kerasface.training.trained_run import load_trained
+from kerasface.training.trained_run import load_finished
 from kerasface.training.trunk_layers import training_form
 from recipes.distill_2md_mtl.label_noise import with_mistakes
 from recipes.distill_2md_mtl.methods import Method
@@ -36,7 +36,7 @@ def pseudo_labelled(
     without a label of the tasks only the pictures that were labelled are left.
     """
     names = [task.name for task in tasks]
-    network = cache(lambda: training_form(load_trained(teacher_run)))
+    network = cache(lambda: training_form(load_finished(teacher_run)))
     taught = {}
     for name, prepared in sets.items():
         if all(prepared.labelled(task) == len(prepared) for task in names):

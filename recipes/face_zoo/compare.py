@@ -19,9 +19,10 @@ from pathlib import Path
 import numpy as np
 
 from kerasface.evaluation import difference_with_intervals
+from kerasface.training.trained_run import load_finished
 from recipes.face_zoo.evaluate import headline, outputs_of
 from recipes.face_zoo.sets import load_sets
-from recipes.face_zoo.train import faces_seen, finished
+from recipes.face_zoo.train import faces_seen
 from recipes.whole_files import write_json
 
 HERE = Path(__file__).parent
@@ -85,7 +86,7 @@ def summary(runs: list[dict]) -> dict:
 def differences(distilled: Path, alone: Path, prepared: Path, titles) -> dict:
     """`{title: {"value", "low", "high", "rows"}}`, distilled minus alone on the same faces."""
     sets = load_sets(prepared, "validation")
-    models = [finished(distilled), finished(alone)]
+    models = [load_finished(distilled), load_finished(alone)]
     answers = {
         name: [outputs_of(model, sets[name]) for model in models]
         for name in dict.fromkeys(name for name, _, _ in PAIRED)

@@ -23,10 +23,10 @@ from kerasface.evaluation.groups import card_rows, group_columns, per_group
 from kerasface.evaluation.intervals import measure_with_intervals
 from kerasface.evaluation.measures import confusion_matrix
 from kerasface.models import FaceModel
+from kerasface.training.trained_run import load_finished
 from kerasface.training.validation import without_colour
 from recipes.face_zoo.calibrate import temperatures
 from recipes.face_zoo.sets import NAMES, load_sets
-from recipes.face_zoo.train import finished
 from recipes.whole_files import write_json
 
 PROTOCOL = "one central crop at the entry's template, no test-time augmentation, {colour}"
@@ -136,7 +136,7 @@ def main(arguments=None) -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("--prepared", type=Path, default=Path("runs/prepared"))
     options = parser.parse_args(arguments)
-    model, sets = finished(options.run), load_sets(options.prepared, "validation")
+    model, sets = load_finished(options.run), load_sets(options.prepared, "validation")
     scores = score(model, sets)
     draw(model, sets, options.run / "figures")
     outputs = {name: outputs_of(model, prepared) for name, prepared in sets.items()}

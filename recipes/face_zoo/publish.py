@@ -15,11 +15,12 @@ import json
 from pathlib import Path
 
 from kerasface.data.template import EYES, MOUTH, POINTS
+from kerasface.training.trained_run import load_finished
 from kerasface.zoo import publish
 from kerasface.zoo.exporting import EXPORTS
 from kerasface.zoo.locate import CHECKOUT
 from recipes.face_zoo.exports import PREPARED, export_arguments
-from recipes.face_zoo.train import faces_seen, finished
+from recipes.face_zoo.train import faces_seen
 
 LICENCES = {
     "code": "Apache-2.0",
@@ -101,7 +102,7 @@ def main(arguments=None) -> None:
         "processor cores: little for a network of its size."
     ]
     entry = publish(
-        finished(options.run),
+        load_finished(options.run),
         options.name,
         options.version,
         description=f"{DESCRIPTIONS[options.name]}; {taught}",

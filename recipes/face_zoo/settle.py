@@ -31,9 +31,10 @@ from kerasface.training.epoch_fitting import fit_epochs
 from kerasface.training.known_data import check_data
 from kerasface.training.run_state import RunState
 from kerasface.training.tensorboard import TensorBoardReport
+from kerasface.training.trained_run import load_finished
 from kerasface.training.validation import ValidationRound
 from recipes.face_zoo.sets import TASKS, load_sets, smoke_sets
-from recipes.face_zoo.train import HARD, INPUT, SOFT, TEMPERATURE, build, finished, optimizer, teach
+from recipes.face_zoo.train import HARD, INPUT, SOFT, TEMPERATURE, build, optimizer, teach
 
 EPOCHS = 4
 # A tenth of the training's highest rate, from there down to nothing.
@@ -79,7 +80,7 @@ def main(arguments=None) -> None:
     distil = config["teacher"] != "none"
     if distil:
         train = teach(Path(config["teacher"]), train)
-    weights = finished(options.source).get_weights()
+    weights = load_finished(options.source).get_weights()
     epoch_steps, rows = before["steps_per_epoch"], sum(before["per_batch"].values())
 
     def batches(first_step: int):

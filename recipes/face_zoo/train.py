@@ -17,7 +17,6 @@ TensorBoard: `tensorboard --logdir runs`.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 from dataclasses import asdict, replace
 from functools import partial
@@ -38,7 +37,7 @@ from kerasface.training.muon import Muon
 from kerasface.training.run_state import RunState
 from kerasface.training.teacher_outputs import cache_teacher
 from kerasface.training.tensorboard import TensorBoardReport
-from kerasface.training.trained_run import load_trained
+from kerasface.training.trained_run import load_finished
 from kerasface.training.trunk_layers import training_layers
 from kerasface.training.validation import ValidationRound
 from recipes.face_zoo.sets import TASKS, load_sets, smoke_sets
@@ -98,19 +97,6 @@ def build(spec: dict, devices: Devices | None = None) -> FaceModel:
     )
 
 
-def finished(run: Path) -> FaceModel:
-    """The network of a finished run in its published form, in float32.
-
-    Raises:
-        ValueError: the run has not come to its end.
-    """
-    config = json.loads((run / "config.json").read_text())["config"]
-    state = RunState(run, config)
-    if state.epoch < config["epochs"]:
-        raise ValueError(f"{run} is at epoch {state.epoch} of {config['epochs']}; train it on")
-    return load_trained(run)
-
-
 def faces_seen(config: dict) -> int:
     """Number of faces in all batches of a run with these settings, of the run it settled too."""
     epochs = config["epochs"] + config.get("settled", {}).get("trained_epochs", 0)
@@ -123,7 +109,7 @@ def teach(run: Path, train: dict[str, PreparedSet]) -> dict[str, PreparedSet]:
     for name, prepared in train.items():
         file = run / f"outputs-{name}.npz"
         if not file.exists():
-            teacher = finished(run)
+            teacher = load_finished(run)
             outputs = cache_teacher(teacher, prepared).soft
             # Several hosts may come here at once.
             unfinished = file.with_name(f"{os.getpid()}-{file.name}")

@@ -17,7 +17,7 @@ import numpy as np
 from kerasface.evaluation import nearest_neighbour_accuracy
 from kerasface.models import FaceModel
 from kerasface.tasks import Embedding
-from kerasface.training import fine_tune, fit_head, load_trained, start_at_mean, transfer_to
+from kerasface.training import fine_tune, fit_head, load_finished, start_at_mean, transfer_to
 from kerasface.training.progress import say
 from kerasface.training.transfer_learning import HIDDEN, features_of
 from kerasface.zoo.schema import dump_json
@@ -183,7 +183,7 @@ class Ways:
             start_at_mean(model, faces)
             return fine_tune(model, faces, epochs, SCRATCH_RATE, seed=seed, devices=options.devices)
         return transfer_to(
-            load_trained(begin),
+            load_finished(begin),
             task,
             faces,
             epochs=epochs,
@@ -222,7 +222,7 @@ class Ways:
     def own(self, name: str) -> np.ndarray:
         """A number a held-out face of a source's own task, by the source itself (Table 4)."""
         about = targets.OWN[name]
-        model = load_trained(self.options.runs / f"source-{targets.SOURCE_OF[name]}")
+        model = load_finished(self.options.runs / f"source-{targets.SOURCE_OF[name]}")
         _, test = targets.split(about, self.options)
         outputs = model.predict(test.faces.images, verbose=0, batch_size=256)
         return targets.each_of(

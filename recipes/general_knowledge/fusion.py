@@ -25,7 +25,8 @@ from kerasface.models import ConcatFusion, EmbeddingFusion, PcaFusion
 from kerasface.models.embedding_fusion import average_size
 from kerasface.training import fit_fusion
 from kerasface.training.progress import duration, say
-from recipes.general_knowledge.options import add_options, complete, epochs_done
+from kerasface.training.trained_run import epochs_done
+from recipes.general_knowledge.options import add_options, complete
 from recipes.general_knowledge.sources import load_source
 
 ROWS_A_SHARD = 4096

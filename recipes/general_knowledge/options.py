@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -53,32 +55,51 @@ def complete(options: argparse.Namespace) -> argparse.Namespace:
 
 
 @contextmanager
-def clock(runs: Path | None, name: str) -> Iterator[None]:
-    """Notes the seconds of a block in `seconds.jsonl`; those of a killed try are not in it."""
-    begin = time.monotonic()
-    yield
-    if runs is None:  # another host counts them
+def clock(runs: Path | None, name: str, every: float = 30.0) -> Iterator[None]:
+    """Notes the core-seconds of a block in `seconds.jsonl`.
+
+    A killed try lacks at most the last of its lines, which come while the block runs.
+
+    Args:
+        runs: folder of the file; None where another host counts.
+        name: of what the time is spent on.
+        every: seconds between two lines.
+    """
+    if runs is None:
+        yield
         return
-    line = json.dumps({"name": name, "seconds": time.monotonic() - begin})
-    # A line is added whole, also where several processes share the runs.
-    with open(runs / SECONDS, "a") as file:
-        file.write(f"{line}\n")
+    cores, ended = available_cores(), threading.Event()
 
+    def note() -> None:
+        before, last = time.monotonic(), False
+        while not last:
+            last = ended.wait(every)
+            now = time.monotonic()
+            line = json.dumps({"name": name, "core_seconds": cores * (now - before)})
+            before = now
+            # A line is added whole, also where several processes share the runs.
+            with open(runs / SECONDS, "a") as file:
+                file.write(f"{line}\n")
 
-def epochs_done(folder: Path) -> int:
-    """Epochs of a run that are saved."""
-    from kerasface.training.trained_run import run_epoch
-
+    thread = threading.Thread(target=note, daemon=True)
+    thread.start()
     try:
-        return run_epoch(folder)
-    except ValueError:  # none yet
-        return 0
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def available_cores() -> int:
+    """Of this process: `taskset` may have bound it to some."""
+    bound = getattr(os, "sched_getaffinity", None)  # not on every system
+    return len(bound(0)) if bound else os.cpu_count() or 1
 
 
 def seconds(runs: Path) -> dict[str, float]:
-    """What was spent so far, by name."""
+    """Core-seconds that were spent so far, by name."""
     file, spent = runs / SECONDS, Counter()
     for line in file.read_text().splitlines() if file.exists() else ():
         noted = json.loads(line)
-        spent[noted["name"]] += noted["seconds"]
+        spent[noted["name"]] += noted["core_seconds"]
     return dict(spent)

@@ -161,7 +161,7 @@ def render(results: dict) -> str:
     lines += ["", "## Table 6: fusion and selection", ""]
     lines += by_target(results["targets"], COLUMNS_6, PAPER_6)
     lines += ["", "## Figure 2: the size of the code", "", *_sizes(results), ""]
-    lines += ["## Figure 3: hours of training", "", *_hours(results), ""]
+    lines += ["## Figure 3: core-hours of training", "", *_hours(results), ""]
     lines += ["## The paper's claims", "", *_claims(results), ""]
     return "\n".join(lines)
 
@@ -201,7 +201,7 @@ def _sizes(results: dict) -> list[str]:
 
 
 def hours(spent: dict[str, float]) -> dict[str, float]:
-    """Hours of each way with all that it needs, on the machine that it ran on."""
+    """Core-hours of each way with all that it needs, on the machine that it ran on."""
 
     def total(*starts: str) -> float:
         return sum(each for name, each in spent.items() if name.startswith(starts)) / 3600
@@ -223,7 +223,7 @@ def hours(spent: dict[str, float]) -> dict[str, float]:
 
 def _hours(results: dict) -> list[str]:
     rows = [[name, f"{each:.2f}"] for name, each in hours(results["seconds"]).items()]
-    lines = table(["What", "hours"], rows).splitlines()
+    lines = table(["What", "core-hours"], rows).splitlines()
     return [*lines, "", "![hours](figures/hours.png)"]
 
 
@@ -264,9 +264,9 @@ def size_figure(results: dict) -> bytes:
 
 
 def hours_figure(results: dict) -> bytes:
-    """Figure 3: hours, on a logarithmic scale as the paper's."""
+    """Figure 3: core-hours, on a logarithmic scale as the paper's."""
     spent = {name: each for name, each in hours(results["seconds"]).items() if each > 0}
     figure, axes = new_figure(7, 3.5)
     axes.barh(list(spent), list(spent.values()))
-    axes.set(xlabel="hours on two cores", xscale="log")
+    axes.set(xlabel="core-hours", xscale="log")
     return png_of(figure)

@@ -24,9 +24,10 @@ from kerasface.data import Augmentation, PreparedSet, mix
 from kerasface.inference import Source
 from kerasface.models import FaceModel
 from kerasface.tasks import Classification, Task
-from kerasface.training import Stage, load_trained, pretrain, training_layers
+from kerasface.training import Stage, load_finished, pretrain, training_layers
 from kerasface.training.devices import add_devices
 from kerasface.training.progress import Progress, duration, say
+from kerasface.training.trained_run import epochs_done
 from recipes.general_knowledge import sets
 
 INPUT = {"height": 48, "width": 48, "channels": 3}
@@ -185,14 +186,12 @@ def train(name: str, options) -> None:
 
 
 def load_source(name: str, options) -> Source:
-    """A trained source."""
-    return Source(load_trained(options.runs / f"source-{name}"), name=name)
+    """A source that is trained to its end."""
+    return Source(load_finished(options.runs / f"source-{name}"), name=name)
 
 
 def estimate(names, options) -> float:
     """Seconds of training that are left on two quiet cores."""
-    from recipes.general_knowledge.options import epochs_done
-
     seen = 0
     for name in names:
         rows = len(options.load(SOURCES[name].part))

@@ -26,12 +26,13 @@ from kerasface.data.batches import TEACHER
 from kerasface.models import FaceModel
 from kerasface.models.embedding_fusion import decoder_stack
 from kerasface.tasks import Embedding
-from kerasface.training import SoftTargets, Stage, distil, load_trained, training_layers
+from kerasface.training import SoftTargets, Stage, distil, load_finished, training_layers
 from kerasface.training.balancing.replicas import replica_count
 from kerasface.training.devices import add_devices
 from kerasface.training.progress import Progress, duration, say
+from kerasface.training.trained_run import epochs_done
 from recipes.general_knowledge import fusion
-from recipes.general_knowledge.options import add_options, complete, epochs_done
+from recipes.general_knowledge.options import add_options, complete
 from recipes.general_knowledge.sources import optimizer
 
 KNOWLEDGE, SOURCES = "knowledge", "sources"
@@ -188,8 +189,8 @@ def train(name: str, options) -> None:
 
 
 def load_student(name: str, options) -> FaceModel:
-    """A trained student."""
-    return load_trained(options.runs / f"student-{name}")
+    """A student that is trained to its end."""
+    return load_finished(options.runs / f"student-{name}")
 
 
 def main(arguments=None) -> None:

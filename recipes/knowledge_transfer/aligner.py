@@ -30,12 +30,13 @@ from kerasface.training import (
     SoftTargets,
     Stage,
     distil,
-    load_trained,
+    load_finished,
     pretrain,
     training_layers,
 )
 from kerasface.training.devices import add_devices, devices_of
 from kerasface.training.progress import Progress
+from kerasface.training.trained_run import epochs_left, is_run
 from kerasface.zoo.schema import dump_json
 from recipes.face_zoo.train import optimizer
 from recipes.knowledge_transfer import faces, measures
@@ -128,7 +129,7 @@ def train(arm: str, sets: dict, options) -> None:
             **training_layers(options.devices),
         )
         # Asked in each step, so where the student trains.
-        teacher = load_trained(options.runs / "aligner-teacher") if arm in TAUGHT else None
+        teacher = load_finished(options.runs / "aligner-teacher") if arm in TAUGHT else None
     if teacher is None:
         pretrain(network, stage)
     else:
@@ -139,9 +140,10 @@ def measure(options, load) -> dict:
     """By trained arm, set and task: errors with intervals; and what a taught student gains."""
     found = {}
     for arm in ARMS:
-        if not (options.runs / f"aligner-{arm}" / "state.json").exists():
+        folder = options.runs / f"aligner-{arm}"
+        if not is_run(folder) or epochs_left(folder):
             continue
-        model = load_trained(options.runs / f"aligner-{arm}")
+        model = load_finished(folder)
         found[arm] = {"parameters": model.count_params()}
         for name, tasks in TESTS.items():
             test = load(name)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from kerasface.data.template import POINTS
-from kerasface.training import load_trained
+from kerasface.training import load_finished
 from kerasface.zoo import publish
 from recipes.face_zoo.publish import DATA
 from recipes.face_zoo.sets import NAMES
@@ -72,7 +72,7 @@ def publish_aligner(version: str, options) -> Path:
     if gained:
         limits.append(f"What the teacher brought, by the same faces: {'; '.join(gained)}.")
     return publish(
-        load_trained(options.runs / f"aligner-{options.arm}"),
+        load_finished(options.runs / f"aligner-{options.arm}"),
         "aligner",
         version,
         description="Five and 68 points of a face of 48 x 48 pixels, taught by a wider network",

@@ -306,10 +306,10 @@ def aligner_of(source: str):
         ValueError: there is none, or it does not answer the five points.
     """
     from kerasface import zoo
-    from kerasface.training import load_trained
+    from kerasface.training import load_finished
     from kerasface.training.trained_run import is_run
 
-    aligner = load_trained(source) if is_run(source) else zoo.load(source)
+    aligner = load_finished(source) if is_run(source) else zoo.load(source)
     names = [task.name for task in aligner.tasks]
     if FIVE.name not in names:
         raise ValueError(f"{source} does not find {FIVE.name}. Received: tasks {names}")

@@ -20,7 +20,7 @@ from kerasface.training import (
     SoftTargets,
     Stage,
     initialise,
-    load_trained,
+    load_finished,
     training_layers,
 )
 from kerasface.training.progress import say
@@ -75,7 +75,7 @@ def make(divisor: int, tasks: Sequence[Task], seed: int, options) -> FaceModel:
 def trained(folder: Path) -> FaceModel:
     """The network of a stage, in float32."""
     keras.mixed_precision.set_global_policy("float32")
-    return load_trained(folder)
+    return load_finished(folder)
 
 
 def started(

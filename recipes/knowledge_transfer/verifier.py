@@ -37,12 +37,13 @@ from kerasface.training import (
     cache_teacher_flips,
     distil,
     join_teachers,
-    load_trained,
+    load_finished,
     pretrain,
     training_layers,
 )
 from kerasface.training.devices import add_devices, devices_of
 from kerasface.training.progress import Progress
+from kerasface.training.trained_run import epochs_left, is_run
 from kerasface.zoo.schema import dump_json
 from recipes.face_zoo.train import optimizer
 from recipes.knowledge_transfer import faces, measures
@@ -126,7 +127,7 @@ def train(arm: str, seen, options) -> None:
     if teachers:  # each host asks them: what they say is not kept in a file
         prepared = join_teachers(
             [
-                cache_teacher_flips(load_trained(options.runs / f"verifier-{each}"), prepared)
+                cache_teacher_flips(load_finished(options.runs / f"verifier-{each}"), prepared)
                 for each in teachers
             ],
             embeddings=[IDENTITY.name] if len(teachers) > 1 else (),
@@ -146,9 +147,9 @@ def measure(options, load, pairs) -> dict:
     found, searched, sides = {}, None, {}
     for arm, (_, share, _) in ARMS.items():
         folder = options.runs / f"verifier-{arm}"
-        if not (folder / "state.json").exists():
+        if not is_run(folder) or epochs_left(folder):
             continue
-        model = load_trained(folder)
+        model = load_finished(folder)
         head = model.heads.head("person").count_params()
         vectors = measures.vectors_of(model, lfw.images)
         sides[arm] = vectors, measures.vectors_of(model, unseen.images)

@@ -18,7 +18,7 @@ from kerasface.inference.face_verifier import (
     thresholds_of_entry,
 )
 from kerasface.models import FaceModel
-from kerasface.training import load_trained, transfer_weights
+from kerasface.training import load_finished, transfer_weights
 from kerasface.zoo import publish
 from recipes.knowledge_transfer import faces, measures
 from recipes.knowledge_transfer.as_used import told_apart_as_used
@@ -40,7 +40,7 @@ def publish_verifier(version: str, options) -> Path:
     """The student's embedding."""
     results = json.loads((options.runs / "verifier.json").read_text())
     found = results["arms"][options.arm]
-    whole = load_trained(options.runs / f"verifier-{options.arm}")
+    whole = load_finished(options.runs / f"verifier-{options.arm}")
     model = FaceModel.from_spec({**whole.get_spec(), "tasks": [IDENTITY.get_config()]})
     transfer_weights(whole, model)
     load = faces.smoke if options.smoke else partial(faces.load, options.prepared)

@@ -23,7 +23,7 @@ def test_teacher_student_and_scores(tmp_path):
     # Nobody's race is drawn: no label, so no accuracy; but the teacher has an answer.
     assert "race_accuracy" not in lines[-1] and lines[-1]["race_soft_loss"] > 0
 
-    model = train.finished(student)
+    model = train.load_finished(student)
     assert [task.name for task in model.tasks] == [task.name for task in TASKS]
     assert model.get_spec()["trunk"] == train.SMOKE_TRUNKS["student"]
     scores = evaluate.score(model, smoke_sets("validation"))
@@ -45,7 +45,7 @@ def test_teacher_student_and_scores(tmp_path):
     weights = model.get_weights()
     train.main(["student", "--smoke", "--run", str(student), "--teacher", str(teacher)])
     keras.config.set_dtype_policy("float32")
-    for then, now in zip(weights, train.finished(student).get_weights(), strict=True):
+    for then, now in zip(weights, train.load_finished(student).get_weights(), strict=True):
         np.testing.assert_array_equal(then, now)
 
     # The last steps on plain faces: a run of its own, from the weights of the one before.
@@ -54,7 +54,7 @@ def test_teacher_student_and_scores(tmp_path):
     settled = tmp_path / "student-settled"
     [line] = (settled / "history.jsonl").read_text().splitlines()
     assert json.loads(line)["race_soft_loss"] > 0
-    moved = train.finished(settled).get_weights()
+    moved = train.load_finished(settled).get_weights()
     largest = [np.abs(now - then).max() for then, now in zip(weights, moved, strict=True)]
     assert 0 < max(largest) < 0.1 and np.isfinite(largest).all()
     config = json.loads((settled / "config.json").read_text())["config"]
@@ -72,4 +72,4 @@ def test_a_run_of_other_settings_is_refused(tmp_path):
 def test_an_unfinished_run_is_not_published(tmp_path):
     train.RunState(tmp_path / "run", {"epochs": 3, "teacher": "none"})
     with pytest.raises(ValueError, match="epoch 0 of 3"):
-        train.finished(tmp_path / "run")
+        train.load_finished(tmp_path / "run")

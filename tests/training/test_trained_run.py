@@ -13,7 +13,14 @@ from kerasface.tasks import Classification, Regression
 from kerasface.training.distiller import Distiller
 from kerasface.training.fused_normalization import FusedBatchNormalization
 from kerasface.training.run_state import RunState
-from kerasface.training.trained_run import is_run, load_trained, run_config, run_epoch
+from kerasface.training.trained_run import (
+    epochs_left,
+    is_run,
+    load_finished,
+    load_trained,
+    run_config,
+    run_epoch,
+)
 
 TASKS = (Classification("gender", ("male", "female")), Regression("age", "years", (0, 116), bins=8))
 SPEC = {
@@ -94,6 +101,25 @@ def test_what_is_no_finished_run_is_refused_in_one_line(tmp_path):
     (tmp_path / "state.json").write_text('{"epoch": 1}')
     with pytest.raises(ValueError, match="does not fit the settings"):
         load_trained(tmp_path)
+
+
+def test_half_a_training_is_not_taken_for_a_whole_one(tmp_path):
+    network = train(tmp_path)  # two epochs
+    config = json.loads((tmp_path / "config.json").read_text())
+
+    def planned(**epochs):
+        changed = {**config, "config": {**config["config"], **epochs}}
+        (tmp_path / "config.json").write_text(json.dumps(changed))
+
+    with pytest.raises(ValueError, match="must have a number of 'epochs'. Received: epochs=None"):
+        load_finished(tmp_path)
+    planned(epochs=3)
+    assert epochs_left(tmp_path) == 1
+    with pytest.raises(ValueError, match="is at epoch 2 of 3; train it to its end first"):
+        load_finished(tmp_path)
+    planned(epochs=2)
+    assert epochs_left(tmp_path) == 0
+    same_answers(network, load_finished(tmp_path))
 
 
 def test_weights_of_another_network_are_refused(tmp_path):

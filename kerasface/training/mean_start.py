@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import keras
 import numpy as np
 
@@ -33,9 +35,16 @@ def start_at_mean(model: FaceModel, train: PreparedSet) -> tuple[str, ...]:
         start_at_mean(student, faces)
         pretrain(student, stage)
     """
+    return answer_means(model, {task.name: task_columns(train, task) for task in model.tasks})
+
+
+def answer_means(
+    model: FaceModel, columns: Mapping[str, tuple[np.ndarray, np.ndarray]]
+) -> tuple[str, ...]:
+    """As `start_at_mean`, of labels `(rows, *label_shape)` and `(rows,)` bool by task name."""
     begun = []
     for task in model.tasks:
-        labels, known = task_columns(train, task)
+        labels, known = columns[task.name]
         mean = task.mean_answer(labels[known]) if known.any() else None
         if mean is None:
             continue

@@ -15,6 +15,7 @@ from kerasface.models import FaceModel
 from kerasface.tasks import Embedding, Task
 from kerasface.training.devices import Devices
 from kerasface.training.finite_loss import NonFiniteLoss
+from kerasface.training.mean_start import answer_means
 
 HIDDEN = 256
 HEAD_EPOCHS, HEAD_RATE = 30, 1e-3
@@ -40,7 +41,8 @@ def fit_head(
     """Trains an MLP on features that were computed once, for one task or several.
 
     The features are standardised while it trains; the network that comes back takes them as they
-    are, the standardisation being folded into its first layer.
+    are, the standardisation being folded into its first layer. Heads of points and numbers begin
+    at the mean of their labels.
 
     Args:
         features: `(rows, dim)` float, finite.
@@ -72,6 +74,9 @@ def fit_head(
     trunk = _mlp_trunk(features.shape[1], hidden[:-1], dropout)
     # Pixels are scaled in a face model of pictures; features are not.
     model = FaceModel(trunk, tasks, scale=1.0, offset=0.0, shared=hidden[-1], name="head")
+    # From a random answer the MLP does not come back in so few steps: points ended worse than the
+    # mean face.
+    answer_means(model, {task.name: (labels[task.name], masks[task.name]) for task in tasks})
     steps = epochs * math.ceil(len(features) / BATCH)
     model.compile(_optimizer(rate, steps))
     model.fit(

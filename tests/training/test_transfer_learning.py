@@ -43,6 +43,31 @@ def test_a_head_learns_and_takes_features_as_they_are(rng):
         assert (answers == labels["gender"]).mean() > 0.95, hidden
 
 
+def test_points_and_numbers_of_little_are_no_worse_than_their_mean(rng):
+    """Features that say nothing, few steps: what a head began with is what others are answered."""
+    features = rng.normal(size=(600, 40)).astype("float32")
+    labels = {
+        "landmarks5": 0.5 + 0.04 * rng.normal(size=(600, 5, 2)).astype("float32"),
+        "age": 40 + 5 * rng.normal(size=600).astype("float32"),
+    }
+    known = np.arange(600) < 300
+    labels["age"][~known & (np.arange(600) < 400)] = AGE.filler
+    tasks = [Landmarks("landmarks5", 5), AGE]
+    head = fit_head(
+        features[:400],
+        {name: each[:400] for name, each in labels.items()},
+        {"landmarks5": np.ones(400, bool), "age": known[:400]},
+        tasks,
+        epochs=5,
+    )
+    found = head.predict(features[400:], verbose=0)
+    for name, labelled in (("landmarks5", slice(400)), ("age", slice(300))):
+        truth = labels[name][400:].reshape(200, -1)
+        mean = labels[name][labelled].mean(0).reshape(1, -1)
+        by_mean, by_head = (np.abs(truth - each).mean() for each in (mean, found[name]))
+        assert by_head < 1.3 * by_mean, name
+
+
 def test_features_are_the_trunks(general, faces):
     found = features_of(general, faces.images[:5])
     expected = general.trunk(general.rescale(faces.images[:5].astype("float32")))

@@ -37,6 +37,7 @@ def fit_head(
     rate: float = HEAD_RATE,
     dropout: float = 0.0,
     seed: int = 0,
+    per_feature: bool = True,
 ) -> FaceModel:
     """Trains an MLP on features that were computed once, for one task or several.
 
@@ -54,6 +55,8 @@ def fit_head(
         rate: highest learning rate of AdamW, falling to 0 by a cosine.
         dropout: share of the features dropped in training.
         seed: of weights and order.
+        per_feature: each feature gets a deviation of 1; else all are divided by one number, so
+            that none is blown up, as the last of principal components would be.
 
     Returns:
         A `FaceModel` of features `(batch, dim)` instead of pictures; its `shared` layer is the
@@ -70,6 +73,8 @@ def fit_head(
         )
     keras.utils.set_random_seed(seed)
     mean, scale = features.mean(0), features.std(0)
+    if not per_feature:
+        scale = np.full_like(scale, np.sqrt(np.mean(np.square(scale))))
     scale = np.where(scale > 1e-6, scale, 1.0).astype("float32")
     trunk = _mlp_trunk(features.shape[1], hidden[:-1], dropout)
     # Pixels are scaled in a face model of pictures; features are not.

@@ -137,6 +137,8 @@ class Ways:
             {task.name: np.ones(len(train.rows), bool)},
             [task],
             epochs=1 if options.smoke else HEAD_EPOCHS,
+            # Sources are standardised as wholes; principal components keep their proportions.
+            per_feature=False,
         )
         outputs = head.predict(
             self.features(kind, test.part, size)[test.rows][:, kept], verbose=0, batch_size=256

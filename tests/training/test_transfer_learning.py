@@ -43,6 +43,25 @@ def test_a_head_learns_and_takes_features_as_they_are(rng):
         assert (answers == labels["gender"]).mean() > 0.95, hidden
 
 
+def test_one_scale_of_all_features_keeps_the_faint_ones_faint(rng):
+    """Class by the first of 40, the others faint noise: few rows tell them apart by their size."""
+    features = rng.normal(size=(1060, 40)).astype("float32") * np.array([1.0] + [0.02] * 39)
+    labels = (features[:, 0] > 0).astype("int32")
+    right = []
+    for per_feature in (True, False):
+        head = fit_head(
+            5.0 * features[:60],
+            {"gender": labels[:60]},
+            {"gender": np.ones(60, bool)},
+            [GENDER],
+            epochs=30,
+            per_feature=per_feature,
+        )
+        answers = head.predict(5.0 * features[60:], verbose=0)["gender"].argmax(1)
+        right.append((answers == labels[60:]).mean())
+    assert right[1] > 0.95 and right[0] < right[1] - 0.05, right
+
+
 def test_points_and_numbers_of_little_are_no_worse_than_their_mean(rng):
     """Features that say nothing, few steps: what a head began with is what others are answered."""
     features = rng.normal(size=(600, 40)).astype("float32")

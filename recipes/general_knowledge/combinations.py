@@ -73,6 +73,10 @@ def fit_combinations(
     """Trains all combinations on standardised embeddings `(rows, total)`."""
     keras.utils.set_random_seed(seed)
     model = Combinations(sizes, task)
+    mean = task.mean_answer(labels)
+    if mean is not None:  # as other new heads of points and numbers
+        kernel, bias = (each.shape for each in model.last.weights)
+        model.last.set_weights([np.zeros(kernel), np.broadcast_to(mean, bias)])
     steps = epochs * max(-(-len(features) // BATCH), 1)
     model.compile(keras.optimizers.AdamW(keras.optimizers.schedules.CosineDecay(RATE, steps)))
     model.fit(features, labels, batch_size=BATCH, epochs=epochs, verbose=0)

@@ -148,6 +148,21 @@ def test_each_combination_learns_from_its_own_sources():
     np.testing.assert_array_equal(again[:, alone], outputs[:, alone])
 
 
+def test_combinations_of_points_begin_at_the_mean_face():
+    """Points move with the second source: whoever lacks it is as good as the mean, not worse."""
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(400, 24)).astype("float32")
+    labels = 0.5 + 0.04 * values[:, 12, None, None] * np.ones((400, 5, 2), "float32")
+    sizes = {"a": 12, "b": 1, "c": 11}
+    model = combinations.fit_combinations(values[:300], labels[:300], sizes, sets.POINTS)
+    outputs = model.predict(values[300:], verbose=0).reshape(100, 7, 5, 2)
+    errors = np.abs(outputs - labels[300:, None]).mean((0, 2, 3))
+    by_mean = np.abs(labels[300:] - labels[:300].mean(0)).mean()
+    for each, error in zip(model.members, errors, strict=True):
+        least, most = (0.0, 0.7) if "b" in each else (0.8, 1.3)
+        assert least * by_mean < error < most * by_mean, (each, error, by_mean)
+
+
 def test_a_small_target_is_seen_as_often_as_a_large_one_and_from_scratch_twice():
     assert arms.epochs_of("unique-tuned", 9000) == 4 and arms.epochs_of("pcnn", 800) == 20
     assert [arms.epochs_of("cnn", faces) for faces in (9000, 800)] == [8, 40]

@@ -71,7 +71,7 @@ def trained(monkeypatch):
         elif "head" in weight.path and weight.path.endswith("kernel"):
             weight.assign(0.1 * weight)
     for module in (evaluate, publish):
-        monkeypatch.setattr(module, "finished", lambda folder: model)
+        monkeypatch.setattr(module, "load_finished", lambda folder: model)
     return model
 
 

@@ -26,7 +26,7 @@ from recipes.whole_files import save_whole, unfinished, write_whole
 
 HEAD_EPOCHS = 15
 # Passes over a target's faces; those that a training sees at least, as CK+ has but 800.
-TUNE_EPOCHS, LEAST_FACES = 4, 16_000
+TUNE_EPOCHS, LEAST_FACES = 3, 9_000
 # From scratch everything twice, so that the baseline does not lose for want of time.
 SCRATCH_FACTOR = 2
 TUNE_RATE, SCRATCH_RATE = 5e-4, 2e-3

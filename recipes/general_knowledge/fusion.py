@@ -5,7 +5,8 @@
 Embeds every part by every source (6 x 110,000 faces), then fits on the faces without labels: the
 autoencoder of the paper's ratios, plain, denoising and variational, and plain
 autoencoders of the other sizes of Figure 2. One shard is in memory at a time. What is there is
-skipped; a killed run goes on. About 35 minutes on two cores.
+skipped; a killed run goes on. `--only age race` embeds by some sources and fits nothing, so that
+two processes can share the work. About 25 minutes on two cores.
 
 Vielzeuf et al. (2019), sections 3.2, 4.3 and 4.4.
 """
@@ -27,11 +28,11 @@ from kerasface.training import fit_fusion
 from kerasface.training.progress import duration, say
 from kerasface.training.trained_run import epochs_done
 from recipes.general_knowledge.options import add_options, complete
-from recipes.general_knowledge.sources import load_source
+from recipes.general_knowledge.sources import SOURCES, load_source
 
 ROWS_A_SHARD = 4096
 KINDS = ("plain", "denoising", "variational")
-EPOCHS, RATE = 12, 1e-3
+EPOCHS, RATE = 6, 1e-3
 SIZES = (64, 128, 512, 1024)  # of Figure 2, beside the paper's rule
 SMOKE_SIZES = (3,)
 # On two quiet cores: faces through a source, and an epoch of an autoencoder of average size.
@@ -49,10 +50,10 @@ def shards_of(parts: Sequence[str], options) -> SourceShards:
     return SourceShards([folders_of(part, options) for part in parts])
 
 
-def embed_all(parts: Sequence[str], options) -> None:
-    """All sources' embeddings of some parts, as far as they are not there yet."""
+def embed_all(parts: Sequence[str], options, names: Sequence[str] = ()) -> None:
+    """Embeddings of some parts by some sources, default all, as far as they are not there yet."""
     rows = 16 if options.smoke else ROWS_A_SHARD
-    for name in options.sources:
+    for name in names or options.sources:
         network = None
         for part in parts:
             folder = folders_of(part, options)[name]
@@ -120,14 +121,16 @@ def figure_sizes(options) -> tuple[int, ...]:
     return SMOKE_SIZES if options.smoke else SIZES
 
 
-def estimate(options) -> float:
-    """Seconds that are left on two quiet cores."""
+def estimate(options, names: Sequence[str] = ()) -> float:
+    """Seconds that are left on two quiet cores, of embedding by some sources or of everything."""
     left = [
         len(options.load(part))
         for part in options.parts
-        for name in options.sources
+        for name in names or options.sources
         if not is_finished(name, folders_of(part, options)[name])
     ]
+    if names:
+        return sum(left) / EMBEDDED_A_SECOND
     kinds = [(kind, None) for kind in KINDS] + [(KINDS[0], size) for size in SIZES]
     fits = sum(EPOCHS - epochs_done(options.runs / name_of(*each)) for each in kinds)
     return sum(left) / EMBEDDED_A_SECOND + fits * FITTED_SECONDS
@@ -136,10 +139,13 @@ def estimate(options) -> float:
 def main(arguments=None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add_options(parser)
+    parser.add_argument("--only", nargs="+", choices=SOURCES, default=[], help="embed by these")
     options = complete(parser.parse_args(arguments))
     if not options.smoke:
-        say(f"about {duration(estimate(options))} on two quiet cores")
-    embed_all(options.parts, options)
+        say(f"about {duration(estimate(options, options.only))} on two quiet cores")
+    embed_all(options.parts, options, options.only)
+    if options.only:
+        return
     for kind in KINDS[: 1 if options.smoke else None]:
         fit(kind, options)
         say(f"{kind}: fitted")

@@ -6,7 +6,7 @@ import numpy as np
 
 from kerasface.evaluation.drawing import new_figure, png_of
 from kerasface.zoo.markdown import table
-from recipes.general_knowledge import targets
+from recipes.general_knowledge import arms, targets
 from recipes.general_knowledge.sets import NAMES
 
 # Table 3: CNN, P-CNN, h_G, h_MT, h_MT tuned, unique, unique tuned; LFW's in brackets were trained
@@ -65,16 +65,16 @@ WAYS = {
     "denoising": "DAE",
     "original": "the source itself",
 }
-ABOUT = """Vielzeuf et al. (2019) at the size of two processor cores: 48 x 48 pixels, six sources \
+ABOUT = f"""Vielzeuf et al. (2019) at the size of two processor cores: 48 x 48 pixels, six sources \
 trained here on 4,500 to 28,000 faces each, 65,000 faces without labels in place of 4.12 million, \
-at most 4,000 faces a target, seen four times (16,000 at least), from \
-scratch twice as often. In brackets the paper's figure on the row of its tables that is \
-nearest in kind; its levels are of other data and cannot be reached, it is the order that is \
-tested. With 95 % intervals over faces (over people where they are known), and the standard \
-deviation over seeds where there are three. BT, BCT and P-CNN's source are chosen on a fifth of \
-the training rows; the paper takes the best on the test part. A face that was not found counts as \
-wrong, or as the middle of the range. Rendered by `python -m recipes.general_knowledge.tables \
---render`."""
+at most {targets.IMAGES:,} faces a target, seen {arms.TUNE_EPOCHS} times \
+({arms.LEAST_FACES:,} faces at least), from scratch {arms.SCRATCH_FACTOR} times as often. In \
+brackets the paper's figure on the row of its tables that is nearest in kind; its levels are of \
+other data and cannot be reached, it is the order that is tested. With 95 % intervals over faces \
+(over people where they are known), and the standard deviation over seeds where there are three. \
+BT, BCT and P-CNN's source are chosen on a fifth of the training rows; the paper takes the best on \
+the test part. A face that was not found counts as wrong, or as the middle of the range. Rendered \
+by `python -m recipes.general_knowledge.tables --render`."""
 
 
 def title_of(target: str) -> tuple[str, str, str]:
@@ -141,8 +141,8 @@ def render(results: dict) -> str:
         *by_target(results["targets"], COLUMNS_3, PAPER_3),
         "",
         "Same person: frozen embeddings are compared as they are; CNN, P-CNN and the fine-tuned "
-        "students were trained on 4,000 faces of people of CelebA first, as the paper's are on "
-        "VGGFace2 (in brackets there).",
+        f"students were trained on {targets.IMAGES:,} faces of people of CelebA first, as the "
+        "paper's are on VGGFace2 (in brackets there).",
         "",
         "## Table 4: the sources' own tasks, before and after",
         "",

@@ -98,7 +98,7 @@ def publish_general(options, results: dict) -> Path:
     pairs = {
         "task": students.KNOWLEDGE,
         "dataset": "LFW",
-        "split": "own pairs",
+        "split": targets.PAIRS_FILE,
         "metric": "accuracy",
         "value": found["value"] / 100,
         "ci95": (found["low"] / 100, found["high"] / 100),

@@ -151,7 +151,10 @@ def check_apart(folder: Path) -> None:
     files: dict[tuple, str] = {}
     people: dict[tuple, str] = {}
     for part in PARTS:
-        with np.load(folder / f"{part}.npz") as stored:
+        file = folder / f"{part}.npz"
+        if not file.exists():
+            continue  # with `--only` the sets come one after the other
+        with np.load(file) as stored:
             named, subjects = stored["names"].tolist(), stored["subjects"].tolist()
         name = part.partition("-")[0]
         for seen, each in ((files, named), (people, {*subjects} - {""})):

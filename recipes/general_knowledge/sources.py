@@ -61,10 +61,10 @@ class SourceTask:
 
 
 SOURCES = {
-    "expression": SourceTask("fer2013-source", (sets.EXPRESSION,), 10),
-    "identity": SourceTask("celeba-source", (), 16),
-    "age": SourceTask("utkface-source", (sets.AGE,), 24),
-    "gender": SourceTask("celeba-source", (sets.GENDER,), 6),
+    "expression": SourceTask("fer2013-source", (sets.EXPRESSION,), 8),
+    "identity": SourceTask("celeba-source", (), 12),
+    "age": SourceTask("utkface-source", (sets.AGE,), 18),
+    "gender": SourceTask("celeba-source", (sets.GENDER,), 4),
     "attributes": SourceTask("mtfl-source", sets.ATTRIBUTES, 24),
     "race": SourceTask("fairface-source", (sets.RACE7,), 24),
 }

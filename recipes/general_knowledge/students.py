@@ -36,7 +36,7 @@ from recipes.general_knowledge.options import add_options, complete
 from recipes.general_knowledge.sources import optimizer
 
 KNOWLEDGE, SOURCES = "knowledge", "sources"
-EPOCHS, RATE = 10, 1.5e-3
+EPOCHS, RATE = 6, 1.5e-3
 AUGMENTATION = Augmentation(
     shift=0.06, scale=0.08, rotate=6.0, contrast=0.2, brightness=0.08, grey=0.3, erase=0.1
 )

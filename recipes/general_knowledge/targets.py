@@ -24,7 +24,7 @@ from kerasface.evaluation import (
 from kerasface.tasks import Task
 from recipes.general_knowledge import sets
 
-IMAGES = 4000  # that a target trains on at most
+IMAGES = 3000  # that a target trains on at most
 SMOKE_IMAGES = 40
 PAIRS_FILE = "pairs_own_dev.txt"
 ACCURACY, YEARS, SHARE = "accuracy in %", "mean error in years", "mean error in % of the eyes"

@@ -64,7 +64,7 @@ def test_written_parts_are_checked(tmp_path):
     for number, part in enumerate(sets.PARTS):
         subjects = np.array(["ann" if part == "celeba-source" else "", f"{number}"])
         np.savez(tmp_path / f"{part}.npz", names=[f"{number}.jpg"], subjects=subjects)
-    sets.check_apart(tmp_path)
+        sets.check_apart(tmp_path)  # of `--only` some sets are there
     np.savez(tmp_path / "celeba-held.npz", names=["x.jpg"], subjects=["ann"])
     with pytest.raises(ValueError, match="ann is in celeba-source and in celeba-held"):
         sets.check_apart(tmp_path)
@@ -247,6 +247,18 @@ def test_nothing_is_made_of_half_a_source(smoked, tmp_path):
     with pytest.raises(ValueError, match="source-identity is at epoch 1 of 2"):
         fusion.main(["--smoke", "--runs", str(runs)])
     assert not (runs / "embeddings" / "identity" / "lfw").exists()
+
+
+@pytest.mark.slow
+def test_one_source_embeds_alone(smoked, tmp_path):
+    runs = tmp_path / "runs"
+    shutil.copytree(smoked, runs)
+    shutil.rmtree(runs / "embeddings")
+    shutil.rmtree(runs / "fusion-plain")
+    fusion.main(["--smoke", "--runs", str(runs), "--only", "attributes"])
+    assert [each.name for each in (runs / "embeddings").iterdir()] == ["attributes"]
+    assert len(list((runs / "embeddings" / "attributes").iterdir())) == len(options.SMOKE_PARTS)
+    assert not (runs / "fusion-plain").exists()
 
 
 @pytest.mark.slow

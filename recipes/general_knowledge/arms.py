@@ -34,7 +34,7 @@ CELEBA, LFW = ("celeba-source", "celeba-held"), "lfw"
 SEEDS = (0, 1, 2)
 # Way: whether it is of three seeds.
 FROZEN = ("plain", "pca", "concat", "unique", "onestage", "bt", "bct")
-TUNED = {"cnn": True, "pcnn": True, "unique-tuned": True, "onestage-tuned": False}
+TUNED = {"pcnn": True, "cnn": True, "unique-tuned": True, "onestage-tuned": False}
 
 
 class Ways:

@@ -6,7 +6,7 @@ Embeds every part by every source (6 x 110,000 faces), then fits on the faces wi
 autoencoder of the paper's ratios, plain, denoising and variational, and plain
 autoencoders of the other sizes of Figure 2. One shard is in memory at a time. What is there is
 skipped; a killed run goes on. `--only age race` embeds by some sources and fits nothing, so that
-two processes can share the work. About 25 minutes on two cores.
+two processes can share the work, in 12 minutes; what is fitted takes 20 on one core.
 
 Vielzeuf et al. (2019), sections 3.2, 4.3 and 4.4.
 """

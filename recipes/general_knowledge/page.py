@@ -7,6 +7,7 @@ import numpy as np
 from kerasface.evaluation.drawing import new_figure, png_of
 from kerasface.zoo.markdown import table
 from recipes.general_knowledge import arms, targets
+from recipes.general_knowledge.reconstruction import NEARLY_ALL
 from recipes.general_knowledge.sets import NAMES
 
 # Table 3: CNN, P-CNN, h_G, h_MT, h_MT tuned, unique, unique tuned; LFW's in brackets were trained
@@ -158,6 +159,7 @@ def render(results: dict) -> str:
     lines += table(head, rows).splitlines()
     lines += ["", "## Table 5: error of reconstruction over the standard deviation", ""]
     lines += _reconstruction(results["reconstruction"])
+    lines += ["", _directions(results)]
     lines += ["", "## Table 6: fusion and selection", ""]
     lines += by_target(results["targets"], COLUMNS_6, PAPER_6)
     lines += ["", "## Figure 2: the size of the code", "", *_sizes(results), ""]
@@ -178,6 +180,16 @@ def _reconstruction(found: dict) -> list[str]:
             cells.append(text if printed[way] is None else f"{text} [{printed[way]:.2f}]")
         rows.append([source, *cells])
     return table(["Source", *(WAYS[way] for way in ways)], rows).splitlines()
+
+
+def _directions(results: dict) -> str:
+    *sources, together = results["directions"].items()
+    parts = ", ".join(f"{name} {each}" for name, each in sources)
+    return (
+        f"Directions that hold {100 * NEARLY_ALL:g} % of the variance of held-out embeddings, of "
+        f"{results['size']} numbers a source: {parts}; all sources together {together[1]}. As many "
+        "principal components lose next to nothing."
+    )
 
 
 def error_of_size(results: dict, size: str) -> float | None:

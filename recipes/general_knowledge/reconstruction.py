@@ -16,6 +16,8 @@ from recipes.whole_files import save_whole
 
 DECODER_EPOCHS = 8
 FOLDER = "reconstruction"
+NEARLY_ALL = 0.9999  # of the variance
+TOGETHER = "together"
 
 
 def measure(options, ways: Ways, kinds) -> None:
@@ -54,6 +56,20 @@ def table(options) -> dict:
     return found
 
 
+def directions(options) -> dict[str, int]:
+    """How many principal directions hold nearly all variance of held-out embeddings.
+
+    By source, and of all sources together, each divided by its own scale.
+    """
+    shards = fusion.shards_of(options.held, options)
+    rows = shards.read()
+    whole = rows.embeddings[rows.present.min(axis=1) > 0].astype("float64")
+    values = whole / fusion.shards_of(options.unsupervised, options).moments()[1]
+    ends = np.cumsum(list(shards.sizes.values()))
+    parts = dict(zip(shards.sizes, np.split(values, ends[:-1], axis=1), strict=True))
+    return {name: _directions(each) for name, each in (parts | {TOGETHER: values}).items()}
+
+
 def people(options) -> np.ndarray:
     """Who is in each held-out face, in the order of the errors."""
     shards = fusion.shards_of(options.held, options)
@@ -62,6 +78,12 @@ def people(options) -> np.ndarray:
         for (place, _), rows in zip(shards.parts, shards, strict=True)
     ]
     return np.concatenate(named)
+
+
+def _directions(values: np.ndarray) -> int:
+    """Of `(rows, dim)`."""
+    variances = np.linalg.eigvalsh(np.cov(values.T))[::-1].clip(0)
+    return int(np.searchsorted(np.cumsum(variances), NEARLY_ALL * variances.sum())) + 1
 
 
 def _decoded(kind: str, options, ways: Ways) -> np.ndarray:

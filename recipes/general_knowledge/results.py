@@ -107,6 +107,7 @@ def collect(options, asked, own_scores: dict[str, np.ndarray]) -> dict:
         "targets": tables,
         "own": own,
         "reconstruction": reconstruction.table(options),
+        "directions": reconstruction.directions(options),
         "sizes": sizes,
         "seconds": seconds(options.runs),
         "claims": judged(options, asked, everybody) + kept_more(options),

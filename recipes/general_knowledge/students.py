@@ -6,7 +6,7 @@
 shards, by 1 - cosine; `onestage` (E^G_MT) learns all sources' embeddings at once, through a decoder
 of the autoencoder's form behind the same trunk. Both see the same faces without labels as often,
 changed on the student's side only. A killed run goes on; `--devices` and `--hosts`: see
-`recipes/README.md`. 50 minutes on two cores.
+`recipes/README.md`. Half an hour in two processes of one core each.
 
 Vielzeuf et al. (2019), sections 3.3 and 3.4. Eq. 4 prints the cosine as what is minimised; one
 minus it is meant.

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 
+from kerasface.data.source_shards import SourceRows
 from kerasface.data.table import FaceRow
 from kerasface.models import FaceModel, build_trunk
 from recipes.general_knowledge import (
@@ -164,8 +165,8 @@ def test_combinations_of_points_begin_at_the_mean_face():
 
 
 def test_a_small_target_is_seen_as_often_as_a_large_one_and_from_scratch_twice():
-    assert arms.epochs_of("unique-tuned", 9000) == 4 and arms.epochs_of("pcnn", 800) == 20
-    assert [arms.epochs_of("cnn", faces) for faces in (9000, 800)] == [8, 40]
+    assert arms.epochs_of("unique-tuned", 9000) == 3 and arms.epochs_of("pcnn", 800) == 12
+    assert [arms.epochs_of("cnn", faces) for faces in (9000, 800)] == [6, 24]
 
 
 def test_what_a_code_keeps_is_judged_by_an_interval(tmp_path, monkeypatch):
@@ -182,6 +183,30 @@ def test_what_a_code_keeps_is_judged_by_an_interval(tmp_path, monkeypatch):
     table = reconstruction.table(asked)
     assert set(table) == {"plain", "pca", "unique"}
     assert table["pca"]["race"] == pytest.approx((errors[:, 1].mean() + 0.1) ** 0.5)
+
+
+def test_directions_of_sources_alone_and_together(monkeypatch):
+    """Two sources of rank 3 and 2, of which one direction is the same; scales do not count."""
+    hidden = np.random.default_rng(0).normal(size=(200, 4))
+    first = hidden[:, :3] @ np.random.default_rng(1).normal(size=(3, 8))
+    second = 1000.0 * hidden[:, 2:] @ np.random.default_rng(2).normal(size=(2, 6))
+    embeddings, scale = np.concatenate([first, second], axis=1), np.repeat([1.0, 1000.0], (8, 6))
+
+    class Shards:
+        sizes = {"age": 8, "race": 6}
+
+        def read(self):
+            rows, present = np.arange(201), np.ones((201, 2))
+            present[200, 1] = 0  # left out
+            missing = np.concatenate([embeddings, np.full((1, 14), 9.0)])
+            return SourceRows(rows, rows.astype(str), missing, present)
+
+        def moments(self):
+            return embeddings.mean(0), scale
+
+    monkeypatch.setattr(reconstruction.fusion, "shards_of", lambda parts, asked: Shards())
+    asked = argparse.Namespace(held=(), unsupervised=())
+    assert reconstruction.directions(asked) == {"age": 3, "race": 2, "together": 4}
 
 
 @pytest.fixture(scope="module")
@@ -213,6 +238,7 @@ def test_all_stages_make_a_page(smoked):
     assert set(found["reconstruction"]) == {"plain", "unique", "plain-3"}
     assert set(found["own"]["smile"]) == {"original", "plain", "unique"}
     assert found["sizes"]["3"][targets.PAIRS]["rows"] == 24
+    assert set(found["directions"]) == {*options.SMOKE_SOURCES, "together"}
     assert "| LFW | 47 | 1 |" in text and "[99.1]" in text
     for name in ("size", "hours"):
         assert (smoked / "figures" / f"{name}.png").stat().st_size > 1000

@@ -1,7 +1,7 @@
 """The ways to a target: frozen embeddings with a small MLP, and networks that are trained.
 
-Each gives a number a test face (`targets.each_of`), kept in `scores/<way>/<target>-s<seed>.npz`.
-The scores by which sources are chosen are kept in `choices/<target>.json`.
+Each gives a number a test face (`targets.each_of`), kept in `scores/<way>/<target>-s<seed>.npz` of
+the recipe's records. The scores by which sources are chosen are kept in `choices/<target>.json`.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from kerasface.training import fine_tune, fit_head, load_finished, start_at_mean
 from kerasface.training.progress import say
 from kerasface.training.transfer_learning import HIDDEN, features_of
 from kerasface.zoo.schema import dump_json
-from recipes.general_knowledge import combinations, fusion, students, targets
-from recipes.whole_files import save_whole, unfinished, write_whole
+from recipes.general_knowledge import combinations, fusion, records, students, targets
+from recipes.whole_files import save_whole, write_whole
 
 HEAD_EPOCHS = 15
 # Passes over a target's faces; those that a training sees at least, as CK+ has but 800.
@@ -34,7 +34,8 @@ CELEBA, LFW = ("celeba-source", "celeba-held"), "lfw"
 SEEDS = (0, 1, 2)
 # Way: whether it is of three seeds.
 FROZEN = ("plain", "pca", "concat", "unique", "onestage", "bt", "bct")
-TUNED = {"pcnn": True, "cnn": True, "unique-tuned": True, "onestage-tuned": False}
+ORIGINAL = "original"  # a source on its own task
+TUNED = {"cnn": True, "pcnn": True, "unique-tuned": True, "onestage-tuned": False}
 
 
 class Ways:
@@ -81,7 +82,7 @@ class Ways:
 
     def _scores_of_choice(self, target: str) -> list[float]:
         """What each combination is worth, more being better; computed once and kept."""
-        file = self.options.runs / "choices" / f"{target}.json"
+        file = self.options.kept / records.CHOICES / f"{target}.json"
         if not file.exists():
             with self.options.clock("choice"):
                 scores = self._chosen_among(target)
@@ -207,24 +208,27 @@ class Ways:
 
     def scored(self, way: str, target: str, seed: int = 0, size: int | None = None) -> Path:
         """The file of a way's scores on a target, made if it is not there."""
-        name = way if size is None else f"{way}-{size}"
-        file = self.options.runs / "scores" / name / f"{target}-s{seed}.npz"
+        file = records.score_file(self.options.kept, way, target, seed, size)
         if file.exists():
             return file
+        name = file.parent.name
         with self.options.clock(f"way-{name}"):
-            tuned = way in TUNED
-            each = self.tuned(way, target, seed) if tuned else self.frozen(way, target, size)
+            if way == ORIGINAL:
+                each = self.original(target)
+            elif way in TUNED:
+                each = self.tuned(way, target, seed)
+            else:
+                each = self.frozen(way, target, size)
         chosen = {"bt": False, "pcnn": False, "bct": True}
-        names = self.best(target, chosen[way]) if way in chosen else ()
-        np.savez(unfinished(file), each=each, chosen=np.array(names, str))
-        unfinished(file).replace(file)
+        records.save_score(file, each, self.best(target, chosen[way]) if way in chosen else ())
         say(f"{name}, {target}, seed {seed}: {each.mean():.4f}")
         return file
 
-    def own(self, name: str) -> np.ndarray:
+    def original(self, target: str) -> np.ndarray:
         """A number a held-out face of a source's own task, by the source itself (Table 4)."""
-        about = targets.OWN[name]
-        model = load_finished(self.options.runs / f"source-{targets.SOURCE_OF[name]}")
+        about = targets.ALL[target]
+        source = targets.SOURCE_OF[target.removeprefix(targets.OWN_PREFIX)]
+        model = load_finished(self.options.runs / f"source-{source}")
         _, test = targets.split(about, self.options)
         outputs = model.predict(test.faces.images, verbose=0, batch_size=256)
         return targets.each_of(

@@ -1,6 +1,7 @@
 """Table 5: how well each source's embedding is made again from a code, on held-out faces.
 
-Each held-out face's error is kept in `reconstruction/<way>.npy`.
+Each held-out face's error is kept in `reconstruction/<way>.npy` of the recipe's records, and who is
+in it in `reconstruction/people.npz`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from kerasface.training import fit_decoder
 from kerasface.training.progress import say
 from recipes.general_knowledge import fusion, students
 from recipes.general_knowledge.arms import Ways
-from recipes.whole_files import save_whole
+from recipes.whole_files import save_whole, unfinished
 
 DECODER_EPOCHS = 8
 FOLDER = "reconstruction"
@@ -25,7 +26,7 @@ def measure(options, ways: Ways, kinds) -> None:
     held = fusion.shards_of(options.held, options)
     for kind, size in kinds:
         name = kind if size is None else f"{kind}-{size}"
-        file = options.runs / FOLDER / f"{name}.npy"
+        file = options.kept / FOLDER / f"{name}.npy"
         if file.exists():
             continue
         rows = held.read()
@@ -34,23 +35,23 @@ def measure(options, ways: Ways, kinds) -> None:
         else:
             back = ways.operator(kind, size).reconstructed(rows.embeddings, rows.present)
         errors = normalized_errors(rows.embeddings, back, held.sizes, rows.present > 0)
-        save_whole(file, errors)
+        save_whole(file, errors.astype("float32"))
         say(f"reconstruction, {name}: {np.sqrt(np.nanmean(errors, axis=0)).mean():.3f}")
 
 
 def errors_of(name: str, options) -> np.ndarray | None:
     """`(rows, sources)` squared errors over the variance, or None where they are not there."""
-    file = options.runs / FOLDER / f"{name}.npy"
-    return np.load(file) if file.exists() else None
+    file = options.kept / FOLDER / f"{name}.npy"
+    return np.load(file).astype("float64") if file.exists() else None
 
 
 def table(options) -> dict:
     """By way to a code, the normalised RMSE by source and on average."""
     found = {}
-    for file in sorted((options.runs / FOLDER).glob("*.npy")):
+    for file in sorted((options.kept / FOLDER).glob("*.npy")):
         if file.name.endswith(".part.npy"):
             continue
-        each = np.sqrt(np.nanmean(np.load(file), axis=0)).tolist()
+        each = np.sqrt(np.nanmean(errors_of(file.stem, options), axis=0)).tolist()
         by_source = dict(zip(options.sources, each, strict=True))
         found[file.stem] = {**by_source, "average": float(np.mean(each))}
     return found
@@ -71,13 +72,18 @@ def directions(options) -> dict[str, int]:
 
 
 def people(options) -> np.ndarray:
-    """Who is in each held-out face, in the order of the errors."""
-    shards = fusion.shards_of(options.held, options)
-    named = [
-        options.load(options.held[place]).subjects[rows.rows]
-        for (place, _), rows in zip(shards.parts, shards, strict=True)
-    ]
-    return np.concatenate(named)
+    """Who is in each held-out face, in the order of the errors; found once and kept."""
+    file = options.kept / FOLDER / "people.npz"
+    if not file.exists():
+        shards = fusion.shards_of(options.held, options)
+        named = [
+            options.load(options.held[place]).subjects[rows.rows]
+            for (place, _), rows in zip(shards.parts, shards, strict=True)
+        ]
+        np.savez_compressed(unfinished(file), people=np.concatenate(named))
+        unfinished(file).replace(file)
+    with np.load(file) as stored:
+        return stored["people"]
 
 
 def _directions(values: np.ndarray) -> int:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 
 from kerasface.evaluation import mean_with_interval
-from recipes.general_knowledge import reconstruction, targets
-from recipes.general_knowledge.arms import FROZEN, TUNED
-from recipes.general_knowledge.options import seconds
+from kerasface.zoo.schema import dump_json
+from recipes.general_knowledge import reconstruction, records, targets
+from recipes.general_knowledge.arms import FROZEN, ORIGINAL, TUNED
 from recipes.general_knowledge.sources import SOURCES
 from recipes.verdicts import verdict_on_most
+from recipes.whole_files import write_whole
 
 # What the paper says, as ways of which the first is to be better.
 CLAIMS = (
@@ -42,25 +45,6 @@ def percent_of(target: str) -> float:
     return 1.0 if about is not None and about.measure == targets.YEARS else 100.0
 
 
-def runs_of(way: str, target: str, options) -> list[np.ndarray]:
-    """Numbers a face, of each seed that is there."""
-    folder = options.runs / "scores" / way
-    found = []
-    for file in sorted(folder.glob(f"{target}-s*.npz")):
-        with np.load(file) as stored:
-            found.append(stored["each"])
-    return found
-
-
-def chosen_of(way: str, target: str, options) -> list[str]:
-    """Sources that were chosen on the training rows."""
-    file = options.runs / "scores" / way / f"{target}-s0.npz"
-    if not file.exists():
-        return []
-    with np.load(file) as stored:
-        return stored["chosen"].tolist()
-
-
 def people_of(target: str, options) -> np.ndarray | None:
     """Who is in each test face; None of pairs."""
     if target == targets.PAIRS:
@@ -68,32 +52,32 @@ def people_of(target: str, options) -> np.ndarray | None:
     return targets.split(targets.ALL[target], options)[1].faces.subjects
 
 
-def collect(options, asked, own_scores: dict[str, np.ndarray]) -> dict:
+def collect(options, asked, own_names) -> dict:
     """All numbers that are there.
 
     Args:
         options: of the command line.
         asked: names of targets.
-        own_scores: of the sources on their own tasks, a number a face.
+        own_names: of the sources' own tasks.
     """
     ways = [*FROZEN, *TUNED]
     tables: dict = {}
-    own_targets = [f"own-{name}" for name in own_scores]
-    everybody = {target: people_of(target, options) for target in (*asked, *own_targets)}
+    own_targets = {name: f"{targets.OWN_PREFIX}{name}" for name in own_names}
+    everybody = {target: people_of(target, options) for target in (*asked, *own_targets.values())}
     for target in asked:
         people, factor = everybody[target], percent_of(target)
         tables[target] = {}
         for way in ways:
-            runs = runs_of(way, target, options)
+            runs = records.scores(options.kept, way, target)
             if runs:
-                tables[target][way] = summary(runs, people, factor, chosen_of(way, target, options))
+                sources = records.chosen(options.kept, way, target)
+                tables[target][way] = summary(runs, people, factor, sources)
     own = {}
-    for name, each in own_scores.items():
-        target = f"own-{name}"
+    for name, target in own_targets.items():
         people, factor = everybody[target], percent_of(target)
-        own[name] = {"original": summary([each], people, factor)}
-        for way in ("plain", "unique", "unique-tuned"):
-            runs = runs_of(way, target, options)
+        own[name] = {}
+        for way in (ORIGINAL, "plain", "unique", "unique-tuned"):
+            runs = records.scores(options.kept, way, target)
             if runs:
                 own[name][way] = summary(runs, people, factor)
     sizes = by_size(options, asked, everybody)
@@ -107,10 +91,10 @@ def collect(options, asked, own_scores: dict[str, np.ndarray]) -> dict:
         "targets": tables,
         "own": own,
         "reconstruction": reconstruction.table(options),
-        "directions": reconstruction.directions(options),
         "sizes": sizes,
-        "seconds": seconds(options.runs),
+        "seconds": records.seconds(options.kept),
         "claims": judged(options, asked, everybody) + kept_more(options),
+        **facts(options),
     }
 
 
@@ -126,10 +110,10 @@ def summary(runs, people, factor: float, chosen=()) -> dict:
 def by_size(options, asked, everybody) -> dict:
     """Figure 2: by size and target, what a frozen code is worth."""
     found: dict = {}
-    for folder in sorted((options.runs / "scores").glob("plain-*")):
+    for folder in sorted((options.kept / records.SCORES).glob("plain-*")):
         size = folder.name.rpartition("-")[2]
         for target in asked:
-            runs = runs_of(folder.name, target, options)
+            runs = records.scores(options.kept, folder.name, target)
             if runs:
                 number = summary(runs, everybody[target], percent_of(target))
                 found.setdefault(size, {})[target] = number
@@ -142,7 +126,7 @@ def judged(options, asked, everybody) -> list[dict]:
     for text, better, worse in CLAIMS:
         comparisons = []
         for target in asked:
-            first, second = runs_of(better, target, options), runs_of(worse, target, options)
+            first, second = (records.scores(options.kept, way, target) for way in (better, worse))
             if not first or not second:
                 continue
             gaps = np.mean(first, axis=0) - np.mean(second, axis=0)
@@ -172,6 +156,18 @@ def kept_more(options) -> list[dict]:
 def said(comparisons: list[dict]) -> str:
     """What differences say together."""
     return verdict_on_most((each["low"], each["high"]) for each in comparisons)
+
+
+def facts(options) -> dict:
+    """Of the networks and their embeddings, which the tables need no more once they are found."""
+    file = options.kept / "facts.json"
+    if not file.exists():
+        found = {
+            "parameters": parameters(options),
+            "directions": reconstruction.directions(options),
+        }
+        write_whole(file, dump_json(found))
+    return json.loads(file.read_text())
 
 
 def parameters(options) -> dict:

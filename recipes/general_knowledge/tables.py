@@ -8,10 +8,12 @@
         --data DATA
 
 Frozen ways first, then the trained ones, a seed after the other; writes `results.json`,
-`RESULTS.md` and figures beside this file, or below `--out`, after each seed. A killed run goes on.
-`--render` trains nothing and takes what is there. `--share 1/2` and `2/2` divide the targets among
-two processes, which write no page: `--render` does afterwards. `--devices`, and how to keep such a
-process on its core: see `recipes/README.md`. Below 2.5 hours on two cores.
+`RESULTS.md` and figures beside this file, or below `--out`, after each seed. What is scored leaves
+a record in `finished/` there, which is committed: a killed run goes on, also on another machine,
+and `--render`, which trains nothing and takes what is there, needs no network. To begin anew,
+remove `finished/`, or give another `--out`. `--share 1/2` and `2/2` divide the targets among two
+processes, which write no page: `--render` does afterwards. `--devices`, and how to keep such a
+process on its core: see `recipes/README.md`. An hour and a half in two processes of one core each.
 """
 
 from __future__ import annotations
@@ -25,9 +27,19 @@ from kerasface.training.devices import add_devices
 from kerasface.training.progress import duration, say
 from kerasface.training.transfer_learning import BATCH, PICTURES
 from kerasface.zoo.schema import dump_json
-from recipes.general_knowledge import fusion, page, reconstruction, results, targets
-from recipes.general_knowledge.arms import FROZEN, SEEDS, TUNED, Ways, epochs_of
-from recipes.general_knowledge.options import add_options, complete
+from recipes.general_knowledge import (
+    arms,
+    fusion,
+    page,
+    reconstruction,
+    records,
+    results,
+    students,
+    targets,
+)
+from recipes.general_knowledge.arms import FROZEN, ORIGINAL, SEEDS, TUNED, Ways, epochs_of
+from recipes.general_knowledge.options import add_options, complete, seconds
+from recipes.general_knowledge.sources import SOURCES
 from recipes.shares import add_share
 from recipes.whole_files import write_whole
 
@@ -49,8 +61,8 @@ def wanted(options) -> list[tuple[str, str, int, int | None]]:
     if options.smoke:
         ways, tuned, seeds = SMOKE_FROZEN, SMOKE_TUNED, SEEDS[:1]
     found: list = [(way, target, 0, None) for way in ways for target in asked]
-    own = [f"own-{name}" for name in own_of(options)]
-    found += [(way, target, 0, None) for way in ("plain", "unique") for target in own]
+    own = [f"{targets.OWN_PREFIX}{name}" for name in own_of(options)]
+    found += [(way, target, 0, None) for way in (ORIGINAL, "plain", "unique") for target in own]
     drawn = [target for target in FIGURE_TARGETS if target in asked]
     found += [
         ("plain", target, 0, size) for size in fusion.figure_sizes(options) for target in drawn
@@ -97,15 +109,26 @@ def codes(options) -> list[tuple[str, int | None]]:
 
 def is_there(options, way: str, target: str, seed: int, size: int | None) -> bool:
     """Whether a score was kept."""
-    name = way if size is None else f"{way}-{size}"
-    return (options.runs / "scores" / name / f"{target}-s{seed}.npz").exists()
+    return records.score_file(options.kept, way, target, seed, size).exists()
 
 
-def write(options, ways: Ways) -> str:
+def settings(options) -> dict:
+    """What records must be made with to stand in one table."""
+    sources = {name: about.epochs for name, about in SOURCES.items()}
+    return {
+        "smoke": options.smoke,
+        "size": options.scale.embedding,
+        "epochs": {**sources, "fusion": fusion.EPOCHS, "student": students.EPOCHS},
+        "images": targets.IMAGES,
+        "tuning": [arms.TUNE_EPOCHS, arms.LEAST_FACES, arms.SCRATCH_FACTOR, arms.HEAD_EPOCHS],
+        "rates": [arms.TUNE_RATE, arms.SCRATCH_RATE],
+    }
+
+
+def write(options) -> str:
     """Results, page and figures of what is there; returns the page."""
-    own = {name: ways.own(name) for name in own_of(options)}
-    found = results.collect(options, targets_of(options), own)
-    found["parameters"] = results.parameters(options)
+    records.add_seconds(options.kept, options.runs, seconds(options.runs))
+    found = results.collect(options, targets_of(options), own_of(options))
     text = page.render(found)
     (options.out / "figures").mkdir(parents=True, exist_ok=True)
     write_whole(options.out / "results.json", dump_json(found))
@@ -136,7 +159,7 @@ def train(options, ways: Ways, again: bool) -> None:
     for number, (way, target, seed, size) in enumerate(trained):
         # Where the run is stopped, the page has all seeds that are whole.
         if number and seed != trained[number - 1][2] and share.of == 1:
-            write(options, ways)
+            write(options)
         ways.scored(way, target, seed, size)
         if number + 1 == MOST_TRAININGS and again:
             os.execv(sys.executable, [sys.executable, "-m", __spec__.name, *sys.argv[1:]])
@@ -155,12 +178,13 @@ def main(arguments=None) -> str:
     if not options.smoke and options.data is None:
         parser.error("LFW's pairs are in the folder of the sets: --data DATA")
     options.out = options.out or (options.runs if options.smoke else HERE)
-    ways = Ways(options)
+    options.kept = options.out / records.FOLDER
+    records.check_settings(options.kept, settings(options))
     if not options.render:
-        train(options, ways, again=arguments is None)
+        train(options, Ways(options), again=arguments is None)
         if options.share.of > 1:
             return "this share is done; --render writes the page of all"
-    return write(options, ways)
+    return write(options)
 
 
 if __name__ == "__main__":

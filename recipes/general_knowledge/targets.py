@@ -99,7 +99,8 @@ OWN = {
 }
 # Source whose head answers each of them.
 SOURCE_OF = {name: name for name in OWN} | dict.fromkeys(("smile", "glasses", "pose"), "attributes")
-ALL = TARGETS | {f"own-{name}": target for name, target in OWN.items()}
+OWN_PREFIX = "own-"
+ALL = TARGETS | {f"{OWN_PREFIX}{name}": target for name, target in OWN.items()}
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from recipes.general_knowledge import (
     page,
     publish,
     reconstruction,
+    records,
     results,
     sets,
     sources,
@@ -171,7 +172,7 @@ def test_a_small_target_is_seen_as_often_as_a_large_one_and_from_scratch_twice()
 
 def test_what_a_code_keeps_is_judged_by_an_interval(tmp_path, monkeypatch):
     """Of 40 faces' variance the first loses 10 points less, give or take; two are not there."""
-    asked = argparse.Namespace(runs=tmp_path, sources=("age", "race"))
+    asked = argparse.Namespace(kept=tmp_path, sources=("age", "race"))
     errors = np.random.default_rng(0).uniform(0.2, 0.4, (40, 2))
     (tmp_path / reconstruction.FOLDER).mkdir()
     for name, worse in (("plain", 0.0), ("pca", 0.1), ("unique", 0.3)):
@@ -249,7 +250,7 @@ def test_the_same_command_trains_nothing_again(smoked, eager):
     kept = [
         path
         for name in ("scores", "choices", "reconstruction")
-        for path in (smoked / name).rglob("*.*")
+        for path in (smoked / records.FOLDER / name).rglob("*.*")
     ]
     files = {path: path.stat().st_mtime_ns for path in kept}
     weights = {path: path.stat().st_mtime_ns for path in smoked.rglob("*.weights.h5")}
@@ -259,6 +260,45 @@ def test_the_same_command_trains_nothing_again(smoked, eager):
     assert files and weights
     assert {path: path.stat().st_mtime_ns for path in files} == files
     assert {path: path.stat().st_mtime_ns for path in weights} == weights
+
+
+@pytest.mark.slow
+def test_the_page_outlives_the_networks(smoked, tmp_path):
+    runs = tmp_path / "runs"
+    for name in (records.FOLDER, records.NAME):
+        whole = smoked / name
+        copy = shutil.copytree if whole.is_dir() else shutil.copy
+        runs.mkdir(exist_ok=True)
+        copy(whole, runs / name)
+    text = tables.main(["--smoke", "--runs", str(runs), "--render"])
+    assert text == (smoked / "RESULTS.md").read_text()
+    assert (runs / "results.json").read_bytes() == (smoked / "results.json").read_bytes()
+
+
+def test_records_of_other_settings_are_refused(tmp_path):
+    records.check_settings(tmp_path, {"images": 3000, "epochs": {"age": 18}})
+    records.check_settings(tmp_path, {"images": 3000, "epochs": {"age": 18}})
+    with pytest.raises(ValueError, match=r"other settings.*'images': \(3000, 4000\)"):
+        records.check_settings(tmp_path, {"images": 4000, "epochs": {"age": 18}})
+
+
+def test_hours_of_several_machines_are_added_and_of_one_replaced(tmp_path):
+    kept = tmp_path / "finished"
+    for name, spent in (("a", 5.0), ("b", 2.0), ("a", 7.0)):
+        (tmp_path / name).mkdir(exist_ok=True)
+        records.add_seconds(kept, tmp_path / name, {"way-cnn": spent})
+    records.add_seconds(kept, tmp_path / "nothing was run here", {})
+    assert records.seconds(kept) == {"way-cnn": 9.0}
+
+
+def test_scores_of_a_killed_process_do_not_count(tmp_path):
+    file = records.score_file(tmp_path, "bct", "age-utkface", 0)
+    records.save_score(file, np.array([1.5, 2.5]), ("age", "race"))
+    np.savez(file.with_name("age-utkface-s1.77.part.npz"), each=np.zeros(2))
+    [found] = records.scores(tmp_path, "bct", "age-utkface")
+    assert found.tolist() == [1.5, 2.5] and found.dtype == "float64"
+    assert records.chosen(tmp_path, "bct", "age-utkface") == ["age", "race"]
+    assert records.chosen(tmp_path, "bct", "race-utkface") == []
 
 
 @pytest.mark.slow

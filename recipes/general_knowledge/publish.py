@@ -72,8 +72,10 @@ def data_facts(options) -> list[dict]:
 def limits_of(results: dict) -> list[str]:
     """What the embedding knows and what it does not, by the numbers of the tables."""
     lines = ["An embedding, no answers: teach it a task by `kerasface transfer`."]
+    seeds = []
     for target, ways in results["targets"].items():
         if {"unique", "unique-tuned", "cnn"} <= set(ways):
+            seeds += [len(ways[way]["seeds"]) for way in ("unique-tuned", "cnn")]
             title, measure, _ = page.title_of(target)
             frozen, tuned, scratch = (
                 ways[way]["value"] for way in ("unique", "unique-tuned", "cnn")
@@ -82,6 +84,11 @@ def limits_of(results: dict) -> list[str]:
                 f"{title}, {measure}: {frozen:.1f} frozen, {tuned:.1f} fine-tuned, where the same "
                 f"network from scratch has {scratch:.1f}."
             )
+    if seeds:
+        lines.append(
+            f"These are means over {min(seeds)} to {max(seeds)} trainings; intervals and other "
+            "ways are in `recipes/general_knowledge/RESULTS.md`."
+        )
     errors = results["reconstruction"].get("unique", {})
     if errors:
         parts = [f"{name} {each:.2f}" for name, each in errors.items() if name != "average"]

@@ -275,6 +275,23 @@ def test_the_page_outlives_the_networks(smoked, tmp_path):
     assert (runs / "results.json").read_bytes() == (smoked / "results.json").read_bytes()
 
 
+def test_a_card_says_what_the_student_is_worth_and_by_how_many_trainings():
+    def ways(frozen, tuned, scratch):
+        numbers = {"unique": (frozen, [0]), "unique-tuned": (tuned, [0, 1]), "cnn": scratch}
+        return {way: {"value": value, "seeds": seeds} for way, (value, seeds) in numbers.items()}
+
+    whole = {
+        "age-utkface": ways(6.52, 6.69, (10.54, [0, 1, 2])),
+        "posed-ck": ways(81, 85, (83, [0])),
+    }
+    del whole["posed-ck"]["cnn"]  # not there yet
+    found = {"targets": whole, "reconstruction": {"unique": {"age": 0.35, "average": 0.3}}}
+    _, age, trainings, kept = publish.limits_of(found)
+    assert "age, UTKFace, mean error in years: 6.5 frozen, 6.7 fine-tuned" in age and "10.5" in age
+    assert "means over 2 to 3 trainings" in trainings and "age 0.35" in kept
+    assert len(publish.limits_of({"targets": {}, "reconstruction": {}})) == 1
+
+
 def test_records_of_other_settings_are_refused(tmp_path):
     records.check_settings(tmp_path, {"images": 3000, "epochs": {"age": 18}})
     records.check_settings(tmp_path, {"images": 3000, "epochs": {"age": 18}})

@@ -85,9 +85,10 @@ def limits_of(results: dict) -> list[str]:
                 f"network from scratch has {scratch:.1f}."
             )
     if seeds:
+        least, most = min(seeds), max(seeds)
         lines.append(
-            f"These are means over {min(seeds)} to {max(seeds)} trainings; intervals and other "
-            "ways are in `recipes/general_knowledge/RESULTS.md`."
+            f"Trained ways are means over {least if least == most else f'{least} to {most}'} "
+            "trainings; intervals and other ways are in `recipes/general_knowledge/RESULTS.md`."
         )
     errors = results["reconstruction"].get("unique", {})
     if errors:

@@ -289,6 +289,8 @@ def test_a_card_says_what_the_student_is_worth_and_by_how_many_trainings():
     _, age, trainings, kept = publish.limits_of(found)
     assert "age, UTKFace, mean error in years: 6.5 frozen, 6.7 fine-tuned" in age and "10.5" in age
     assert "means over 2 to 3 trainings" in trainings and "age 0.35" in kept
+    whole["age-utkface"]["cnn"]["seeds"].pop()
+    assert "means over 2 trainings" in publish.limits_of(found)[2]
     assert len(publish.limits_of({"targets": {}, "reconstruction": {}})) == 1
 
 

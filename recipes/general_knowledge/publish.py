@@ -16,8 +16,12 @@ import argparse
 import json
 from pathlib import Path
 
+import numpy as np
+
 from kerasface.apps import transfer
+from kerasface.data import PreparedSet
 from kerasface.data.template import EYES, MOUTH, POINTS
+from kerasface.tasks import Classification
 from kerasface.zoo import publish
 from kerasface.zoo.locate import CHECKOUT
 from recipes.general_knowledge import page, sets, students, targets
@@ -135,10 +139,11 @@ def publish_general(options, results: dict) -> Path:
 def publish_attributes(options) -> Path:
     """Smile, glasses and pose, taught to the published student."""
     training = {"epochs": 1, "head_epochs": 1, "images": 40} if options.smoke else {"epochs": 10}
+    faces = options.load("mtfl-target")
     taught = transfer(
         options.parent,
         sets.ATTRIBUTES,
-        options.load("mtfl-target"),
+        faces,
         options.load("mtfl-test"),
         **training,
     )
@@ -149,10 +154,21 @@ def publish_attributes(options) -> Path:
         options.version,
         terms=TERMS["mtfl"] + "; of LFW",
         recipe="recipes/general_knowledge/publish.py",
-        limits=["It was taught on pictures of LFW: scores on LFW would be of seen faces."],
+        limits=[
+            "It was taught on pictures of LFW: scores on LFW would be of seen faces.",
+            *(seen_of(task, faces) for task in sets.ATTRIBUTES),
+        ],
         root=options.zoo,
         **({"commit": options.commit} if options.commit else {}),
     )
+
+
+def seen_of(task: Classification, faces: PreparedSet) -> str:
+    """How often each class was seen: what is rare is missed."""
+    labels = faces.labels[task.name][faces.masks[task.name]]
+    counts = np.bincount(labels, minlength=len(task.classes)).tolist()
+    parts = [f"{each} {many:,}" for each, many in zip(task.classes, counts, strict=True)]
+    return f"{task.name} was taught by so many faces, rare classes are missed: {', '.join(parts)}."
 
 
 def main(arguments=None) -> Path:

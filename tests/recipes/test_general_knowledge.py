@@ -359,6 +359,7 @@ def test_the_student_and_what_it_was_taught_become_entries(smoked, tmp_path):
     manifest = zoo.load(taught).manifest
     assert [task.name for task in manifest.tasks] == ["smile", "glasses", "pose"]
     assert len(manifest.training_data) == len(model.manifest.training_data) + 1
+    assert any("pose was taught by so many faces" in each for each in manifest.limits)
     spent = transfer_time.main(["--entry", str(general), "--faces", "60", "--ways", "frozen"])
     assert set(spent) == {"frozen"}
 

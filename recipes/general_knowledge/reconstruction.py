@@ -23,12 +23,12 @@ TOGETHER = "together"
 
 def measure(options, ways: Ways, kinds) -> None:
     """Measures the ways to a code that are not measured yet."""
-    held = fusion.shards_of(options.held, options)
     for kind, size in kinds:
         name = kind if size is None else f"{kind}-{size}"
         file = options.kept / FOLDER / f"{name}.npy"
         if file.exists():
             continue
+        held = fusion.shards_of(options.held, options)
         rows = held.read()
         if kind in students.STUDENTS:
             back = _decoded(kind, options, ways)

@@ -179,7 +179,10 @@ def main(arguments=None) -> str:
         parser.error("LFW's pairs are in the folder of the sets: --data DATA")
     options.out = options.out or (options.runs if options.smoke else HERE)
     options.kept = options.out / records.FOLDER
-    records.check_settings(options.kept, settings(options))
+    try:
+        records.check_settings(options.kept, settings(options))
+    except ValueError as error:
+        parser.error(str(error))
     if not options.render:
         train(options, Ways(options), again=arguments is None)
         if options.share.of > 1:

@@ -34,6 +34,14 @@ def test_records_of_other_settings_are_refused(tmp_path):
         records.check_settings(tmp_path, {"images": 4000, "epochs": {"age": 18}})
 
 
+def test_the_command_says_in_one_line_that_records_are_of_other_settings(tmp_path, capsys):
+    records.check_settings(tmp_path / records.FOLDER, {"images": 3})
+    with pytest.raises(SystemExit):
+        tables.main(["--smoke", "--runs", str(tmp_path), "--render"])
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert "records of other settings" in last and "(3, 3000)" in last
+
+
 def test_hours_of_several_machines_are_added_and_of_one_replaced(tmp_path):
     kept = tmp_path / "finished"
     for name, spent in (("a", 5.0), ("b", 2.0), ("a", 7.0)):

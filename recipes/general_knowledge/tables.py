@@ -13,7 +13,9 @@ a record in `finished/` there, which is committed: a killed run goes on, also on
 and `--render`, which trains nothing and takes what is there, needs no network. To begin anew,
 remove `finished/`, or give another `--out`. `--share 1/2` and `2/2` divide the targets among two
 processes, which write no page: `--render` does afterwards. `--devices`, and how to keep such a
-process on its core: see `recipes/README.md`. An hour and a half in two processes of one core each.
+process on its core: see `recipes/README.md`. An hour and a half in two processes of one core each;
+`--longer` adds a control, whether a network from scratch that is given time comes to the same, an
+hour more.
 """
 
 from __future__ import annotations
@@ -37,7 +39,16 @@ from recipes.general_knowledge import (
     students,
     targets,
 )
-from recipes.general_knowledge.arms import FROZEN, ORIGINAL, SEEDS, TUNED, Ways, epochs_of
+from recipes.general_knowledge.arms import (
+    FROZEN,
+    LONGER,
+    ORIGINAL,
+    SEEDS,
+    TRAINED,
+    TUNED,
+    Ways,
+    epochs_of,
+)
 from recipes.general_knowledge.options import add_options, complete, seconds
 from recipes.general_knowledge.sources import SOURCES
 from recipes.shares import add_share
@@ -67,13 +78,20 @@ def wanted(options) -> list[tuple[str, str, int, int | None]]:
     found += [
         ("plain", target, 0, size) for size in fusion.figure_sizes(options) for target in drawn
     ]
+    # A training takes the longest: of synthetic faces one is enough.
+    trained = asked[:1] if options.smoke else asked
     for seed in seeds:
-        ofseed = [way for way in tuned if TUNED[way] or not seed]
-        # A training takes the longest: of synthetic faces one is enough.
-        trained = asked[:1] if options.smoke else asked
+        ofseed = [way for way in tuned if seed in TUNED[way].seeds]
         found += [(way, target, seed, None) for way in ofseed for target in trained]
         if not seed and not options.smoke:
             found += [("unique-tuned", target, 0, None) for target in own]
+    if options.longer:
+        found += [
+            (way, target, seed, None)
+            for way, about in LONGER.items()
+            for seed in about.seeds
+            for target in trained
+        ]
     return found
 
 
@@ -90,9 +108,9 @@ def own_of(options) -> list[str]:
 
 def estimate(options, left) -> float:
     """Seconds that scores will take on two quiet cores."""
-    spent = FROZEN_SECONDS * sum(way not in TUNED for way, *_ in left)
+    spent = FROZEN_SECONDS * sum(way not in TRAINED for way, *_ in left)
     for way, target, *_ in left:
-        if way in TUNED:
+        if way in TRAINED:
             faces = targets.faces_of(target, options)
             rate = SOURCE_FACES_A_SECOND if way == "pcnn" else STUDENT_FACES_A_SECOND
             spent += START_SECONDS + faces * epochs_of(way, faces) / rate
@@ -121,6 +139,7 @@ def settings(options) -> dict:
         "epochs": {**sources, "fusion": fusion.EPOCHS, "student": students.EPOCHS},
         "images": targets.IMAGES,
         "tuning": [arms.TUNE_EPOCHS, arms.LEAST_FACES, arms.SCRATCH_FACTOR, arms.HEAD_EPOCHS],
+        "longer": arms.LONGER_FACTOR,
         "rates": [arms.TUNE_RATE, arms.SCRATCH_RATE],
     }
 
@@ -152,7 +171,7 @@ def train(options, ways: Ways, again: bool) -> None:
     left = [each for each in taken if not is_there(options, *each)]
     if left and not options.smoke:
         say(f"{len(left)} scores: about {duration(estimate(options, left))} on two quiet cores")
-    trained = [each for each in left if each[0] in TUNED]
+    trained = [each for each in left if each[0] in TRAINED]
     for each in left[: len(left) - len(trained)]:
         ways.scored(*each)
     reconstruction.measure(options, ways, share.taken(codes(options), lambda each: each))
@@ -172,6 +191,7 @@ def main(arguments=None) -> str:
     add_share(parser)
     parser.add_argument("--data", type=Path, help="folder of the unpacked sets, for LFW's pairs")
     parser.add_argument("--out", type=Path, help="default: beside this file, of --smoke the runs")
+    parser.add_argument("--longer", action="store_true", help="also the control of more passes")
     parser.add_argument("--render", action="store_true", help="only from what is there")
     options = complete(parser.parse_args(arguments))
     options.devices.check_rows(BATCH, together=PICTURES)

@@ -168,6 +168,7 @@ def test_combinations_of_points_begin_at_the_mean_face():
 def test_a_small_target_is_seen_as_often_as_a_large_one_and_from_scratch_twice():
     assert arms.epochs_of("unique-tuned", 9000) == 3 and arms.epochs_of("pcnn", 800) == 12
     assert [arms.epochs_of("cnn", faces) for faces in (9000, 800)] == [6, 24]
+    assert [arms.epochs_of(way, 800) for way in arms.LONGER] == [96, 96]
 
 
 def test_what_a_code_keeps_is_judged_by_an_interval(tmp_path, monkeypatch):
@@ -220,7 +221,7 @@ def smoked(tmp_path_factory, eagerly):
             stage.main(["--smoke", "--runs", str(runs)])
         for share in ("1/2", "2/2"):
             assert "RESULTS.md" not in {each.name for each in runs.iterdir()}
-            tables.main(["--smoke", "--runs", str(runs), "--share", share])
+            tables.main(["--smoke", "--runs", str(runs), "--longer", "--share", share])
         tables.main(["--smoke", "--runs", str(runs), "--render"])
     keras.config.set_dtype_policy(before)
     return runs
@@ -231,7 +232,8 @@ def test_all_stages_make_a_page(smoked):
     found = json.loads((smoked / "results.json").read_text())
     text = (smoked / "RESULTS.md").read_text()
     assert {"points-mtfl", targets.PAIRS} == set(found["targets"])
-    assert set(found["targets"]["points-mtfl"]) == {*tables.SMOKE_FROZEN, *tables.SMOKE_TUNED}
+    trained = {*tables.SMOKE_TUNED, *arms.LONGER}
+    assert set(found["targets"]["points-mtfl"]) == {*tables.SMOKE_FROZEN, *trained}
     assert set(found["targets"][targets.PAIRS]) == {*tables.SMOKE_FROZEN}
     for ways in found["targets"].values():
         for number in ways.values():
@@ -240,7 +242,7 @@ def test_all_stages_make_a_page(smoked):
     assert set(found["own"]["smile"]) == {"original", "plain", "unique"}
     assert found["sizes"]["3"][targets.PAIRS]["rows"] == 24
     assert set(found["directions"]) == {*options.SMOKE_SOURCES, "together"}
-    assert "| LFW | 47 | 1 |" in text and "[99.1]" in text
+    assert "| LFW | 47 | 1 |" in text and "[99.1]" in text and "24 times (72,000 faces" in text
     for name in ("size", "hours"):
         assert (smoked / "figures" / f"{name}.png").stat().st_size > 1000
 
@@ -363,6 +365,6 @@ def test_hours_of_each_way():
 
 
 def test_every_way_of_a_claim_is_one():
-    known = {*arms.FROZEN, *arms.TUNED}
+    known = {*arms.FROZEN, *arms.TRAINED}
     assert {way for _, *ways in results.CLAIMS for way in ways} <= known
-    assert {*page.COLUMNS_3, *page.COLUMNS_6} <= known
+    assert {*page.COLUMNS_3, *page.COLUMNS_6, *page.COLUMNS_LONGER} <= known

@@ -1,23 +1,16 @@
-"""What every stage of the recipe takes from the command line, and how long each of them took."""
+"""What every stage of the recipe takes from the command line."""
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import threading
-import time
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import lru_cache, partial
 from pathlib import Path
 
 from kerasface.training.devices import Devices, devices_of
 from recipes.general_knowledge import sets
+from recipes.general_knowledge.clock import clock
 from recipes.general_knowledge.sources import FULL, SMOKE, SOURCES
 
-SECONDS = "seconds.jsonl"
 # Enough of each to run everything once.
 SMOKE_SOURCES = ("identity", "attributes")
 SMOKE_UNSUPERVISED, SMOKE_HELD = ("celeba-source", "mtfl-source"), ("celeba-held",)
@@ -52,54 +45,3 @@ def complete(options: argparse.Namespace) -> argparse.Namespace:
     options.parts = SMOKE_PARTS if options.smoke else sets.PARTS
     options.clock = partial(clock, options.runs if options.devices.chief else None)
     return options
-
-
-@contextmanager
-def clock(runs: Path | None, name: str, every: float = 30.0) -> Iterator[None]:
-    """Notes the core-seconds of a block in `seconds.jsonl`.
-
-    A killed try lacks at most the last of its lines, which come while the block runs.
-
-    Args:
-        runs: folder of the file; None where another host counts.
-        name: of what the time is spent on.
-        every: seconds between two lines.
-    """
-    if runs is None:
-        yield
-        return
-    cores, ended = available_cores(), threading.Event()
-
-    def note() -> None:
-        before, last = time.monotonic(), False
-        while not last:
-            last = ended.wait(every)
-            now = time.monotonic()
-            line = json.dumps({"name": name, "core_seconds": cores * (now - before)})
-            before = now
-            # A line is added whole, also where several processes share the runs.
-            with open(runs / SECONDS, "a") as file:
-                file.write(f"{line}\n")
-
-    thread = threading.Thread(target=note, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
-
-
-def available_cores() -> int:
-    """Of this process: `taskset` may have bound it to some."""
-    bound = getattr(os, "sched_getaffinity", None)  # not on every system
-    return len(bound(0)) if bound else os.cpu_count() or 1
-
-
-def seconds(runs: Path) -> dict[str, float]:
-    """Core-seconds that were spent so far, by name."""
-    file, spent = runs / SECONDS, Counter()
-    for line in file.read_text().splitlines() if file.exists() else ():
-        noted = json.loads(line)
-        spent[noted["name"]] += noted["core_seconds"]
-    return dict(spent)

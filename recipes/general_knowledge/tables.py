@@ -49,7 +49,8 @@ from recipes.general_knowledge.arms import (
     Ways,
     epochs_of,
 )
-from recipes.general_knowledge.options import add_options, complete, seconds
+from recipes.general_knowledge.clock import seconds
+from recipes.general_knowledge.options import add_options, complete
 from recipes.general_knowledge.sources import SOURCES
 from recipes.shares import add_share
 from recipes.whole_files import write_whole

@@ -3,7 +3,6 @@
 import argparse
 import json
 import shutil
-import time
 
 import keras
 import numpy as np
@@ -320,41 +319,6 @@ def test_the_student_and_what_it_was_taught_become_entries(smoked, tmp_path):
     assert any("pose was taught by so many faces" in each for each in manifest.limits)
     spent = transfer_time.main(["--entry", str(general), "--faces", "60", "--ways", "frozen"])
     assert set(spent) == {"frozen"}
-
-
-def test_core_seconds_of_all_processes_are_counted_and_of_broken_off_tries(tmp_path, monkeypatch):
-    monkeypatch.setattr(options, "available_cores", lambda: 4)
-    for name in ("way-cnn", "source-age", "way-cnn"):
-        with options.clock(tmp_path, name):
-            pass
-    with pytest.raises(KeyboardInterrupt), options.clock(tmp_path, "way-cnn"):
-        time.sleep(0.05)
-        raise KeyboardInterrupt
-    noted = [json.loads(line) for line in (tmp_path / options.SECONDS).read_text().splitlines()]
-    assert [each["name"] for each in noted] == ["way-cnn", "source-age", "way-cnn", "way-cnn"]
-    spent = options.seconds(tmp_path)
-    assert spent["way-cnn"] == sum(noted[each]["core_seconds"] for each in (0, 2, 3))
-    assert noted[3]["core_seconds"] >= 4 * 0.05 and len(spent) == 2
-    assert options.seconds(tmp_path / "another") == {}
-
-
-def test_time_is_noted_while_it_is_spent(tmp_path):
-    file = tmp_path / options.SECONDS
-    begin = time.monotonic()
-    with options.clock(tmp_path, "source-age", every=0.01):
-        while not file.exists() or len(file.read_text().splitlines()) < 3:
-            time.sleep(0.005)
-            assert time.monotonic() - begin < 60
-        spent = options.seconds(tmp_path)["source-age"]
-        assert 0 < spent <= options.available_cores() * (time.monotonic() - begin)
-
-
-def test_a_bound_process_counts_its_own_cores(monkeypatch):
-    monkeypatch.setattr(options.os, "sched_getaffinity", lambda process: {3}, raising=False)
-    assert options.available_cores() == 1
-    monkeypatch.delattr(options.os, "sched_getaffinity")
-    monkeypatch.setattr(options.os, "cpu_count", lambda: 6)
-    assert options.available_cores() == 6
 
 
 def test_hours_of_each_way():

@@ -83,7 +83,7 @@ def collect(options, asked, own_names) -> dict:
             if runs:
                 own[name][way] = summary(runs, people, factor)
     sizes = by_size(options, asked, everybody)
-    drawn = {target for scores in sizes.values() for target in scores}
+    drawn = [target for target in asked if any(target in each for each in sizes.values())]
     sizes[str(options.scale.embedding)] = {
         target: tables[target]["plain"] for target in drawn if "plain" in tables[target]
     }

@@ -70,3 +70,5 @@ def test_the_committed_page_is_that_of_the_committed_numbers_and_records():
             each = [scores.mean() for scores in records.scores(kept, way, target)]
             shown = np.multiply(each, results.percent_of(target))
             np.testing.assert_allclose(shown, number["seeds"], rtol=1e-9, err_msg=target)
+    for scores in found["sizes"].values():  # else two renderings would differ
+        assert list(scores) == [target for target in found["targets"] if target in scores]

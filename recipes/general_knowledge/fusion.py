@@ -27,7 +27,7 @@ from kerasface.models.embedding_fusion import average_size
 from kerasface.training import fit_fusion
 from kerasface.training.progress import duration, say
 from kerasface.training.trained_run import epochs_done
-from recipes.general_knowledge.options import add_options, complete
+from recipes.general_knowledge.options import add_options, parse
 from recipes.general_knowledge.sources import SOURCES, load_source
 
 ROWS_A_SHARD = 4096
@@ -140,7 +140,7 @@ def main(arguments=None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add_options(parser)
     parser.add_argument("--only", nargs="+", choices=SOURCES, default=[], help="embed by these")
-    options = complete(parser.parse_args(arguments))
+    options = parse(parser, arguments)
     if not options.smoke:
         say(f"about {duration(estimate(options, options.only))} on two quiet cores")
     embed_all(options.parts, options, options.only)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from functools import lru_cache, partial
 from pathlib import Path
 
@@ -25,20 +26,33 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--smoke", action="store_true", help="a few tiny steps, synthetic faces")
 
 
-def complete(options: argparse.Namespace) -> argparse.Namespace:
-    """Adds `load` (a part's faces), `found`, `scale`, `clock`, and which sources and parts.
+def parse(parser: argparse.ArgumentParser, arguments=None) -> argparse.Namespace:
+    """The options, and `load` (a part's faces), `found`, `scale`, `clock`, which sources and parts.
 
-    `devices` are those of `add_devices`, where the stage has it, else one.
+    `devices` are those of `add_devices`, where the stage has it, else one. A prepared file that is
+    not there, or damaged, ends the command in one line.
+
+    Args:
+        parser: with `add_options`.
+        arguments: None: those of the process.
     """
+    options = parser.parse_args(arguments)
     options.devices = devices_of(options) if "devices" in options else Devices()
     options.runs.mkdir(parents=True, exist_ok=True)
     options.scale = SMOKE if options.smoke else FULL
-    load = sets.smoke if options.smoke else partial(sets.load, options.prepared)
+
+    def prepared(read: Callable, *names: str):
+        try:
+            return read(options.prepared, *names)
+        except FileNotFoundError as error:
+            parser.error(f"{error.filename} is not there: recipes.general_knowledge.sets makes it")
+        except ValueError as error:
+            parser.error(str(error))
+
+    load = sets.smoke if options.smoke else partial(prepared, sets.load)
     # Parts are asked for again and again; together they take 1 GB.
     options.load = lru_cache(maxsize=4)(load)
-    options.found = (
-        sets.smoke_found if options.smoke else partial(sets.load_found, options.prepared)
-    )
+    options.found = sets.smoke_found if options.smoke else partial(prepared, sets.load_found)
     options.sources = SMOKE_SOURCES if options.smoke else tuple(SOURCES)
     options.unsupervised = SMOKE_UNSUPERVISED if options.smoke else sets.UNSUPERVISED
     options.held = SMOKE_HELD if options.smoke else sets.HELD

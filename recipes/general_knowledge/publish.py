@@ -25,7 +25,7 @@ from kerasface.tasks import Classification
 from kerasface.zoo import publish
 from kerasface.zoo.locate import CHECKOUT
 from recipes.general_knowledge import page, sets, students, targets
-from recipes.general_knowledge.options import add_options, complete
+from recipes.general_knowledge.options import add_options, parse
 
 HERE = Path(__file__).parent
 LICENCES = {
@@ -180,7 +180,7 @@ def main(arguments=None) -> Path:
     parser.add_argument("--parent", default="general", help="the general entry, or its folder")
     parser.add_argument("--zoo", type=Path, default=CHECKOUT, help="default: of this checkout")
     parser.add_argument("--commit", help="of the code, default that of the checkout")
-    options = complete(parser.parse_args(arguments))
+    options = parse(parser, arguments)
     if options.name == "general":
         if not options.results.exists():
             parser.error(f"{options.results} is not there: run recipes.general_knowledge.tables")

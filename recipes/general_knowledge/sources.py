@@ -201,13 +201,13 @@ def estimate(names, options) -> float:
 
 
 def main(arguments=None) -> None:
-    from recipes.general_knowledge.options import add_options, complete
+    from recipes.general_knowledge.options import add_options, parse
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add_options(parser)
     add_devices(parser)
     parser.add_argument("--only", nargs="*", choices=SOURCES, help="default: all")
-    options = complete(parser.parse_args(arguments))
+    options = parse(parser, arguments)
     names = options.only or options.sources
     if not options.smoke:
         say(f"about {duration(estimate(names, options))} on two quiet cores")

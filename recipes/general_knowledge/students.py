@@ -32,7 +32,7 @@ from kerasface.training.devices import add_devices
 from kerasface.training.progress import Progress, duration, say
 from kerasface.training.trained_run import epochs_done
 from recipes.general_knowledge import fusion
-from recipes.general_knowledge.options import add_options, complete
+from recipes.general_knowledge.options import add_options, parse
 from recipes.general_knowledge.sources import optimizer
 
 KNOWLEDGE, SOURCES = "knowledge", "sources"
@@ -198,7 +198,7 @@ def main(arguments=None) -> None:
     add_options(parser)
     add_devices(parser)
     parser.add_argument("--only", nargs="*", choices=STUDENTS, default=list(STUDENTS))
-    options = complete(parser.parse_args(arguments))
+    options = parse(parser, arguments)
     if not options.smoke:
         rows = sum(len(options.load(part)) for part in options.unsupervised)
         epochs, _ = options.scale.duration(rows, EPOCHS)

@@ -50,7 +50,7 @@ from recipes.general_knowledge.arms import (
     epochs_of,
 )
 from recipes.general_knowledge.clock import seconds
-from recipes.general_knowledge.options import add_options, complete
+from recipes.general_knowledge.options import add_options, parse
 from recipes.general_knowledge.sources import SOURCES
 from recipes.shares import add_share
 from recipes.whole_files import write_whole
@@ -194,7 +194,7 @@ def main(arguments=None) -> str:
     parser.add_argument("--out", type=Path, help="default: beside this file, of --smoke the runs")
     parser.add_argument("--longer", action="store_true", help="also the control of more passes")
     parser.add_argument("--render", action="store_true", help="only from what is there")
-    options = complete(parser.parse_args(arguments))
+    options = parse(parser, arguments)
     options.devices.check_rows(BATCH, together=PICTURES)
     if not options.smoke and options.data is None:
         parser.error("LFW's pairs are in the folder of the sets: --data DATA")

@@ -5,7 +5,16 @@ import json
 import numpy as np
 import pytest
 
-from recipes.general_knowledge import page, publish, records, results, tables
+from recipes.general_knowledge import (
+    page,
+    publish,
+    records,
+    results,
+    sets,
+    sources,
+    students,
+    tables,
+)
 
 
 def test_a_card_says_what_the_student_is_worth_and_by_how_many_trainings():
@@ -40,6 +49,20 @@ def test_the_command_says_in_one_line_that_records_are_of_other_settings(tmp_pat
         tables.main(["--smoke", "--runs", str(tmp_path), "--render"])
     last = capsys.readouterr().err.strip().splitlines()[-1]
     assert "records of other settings" in last and "(3, 3000)" in last
+
+
+@pytest.mark.parametrize("stage", [sources, students])
+def test_a_part_that_is_missing_or_damaged_is_one_line(stage, tmp_path, capsys):
+    words = ["--prepared", str(tmp_path / "none"), "--runs", str(tmp_path / "runs")]
+    file = tmp_path / "none" / "celeba-source.npz"
+    for said in ("is not there: recipes.general_knowledge.sets makes it", "no prepared set"):
+        with pytest.raises(SystemExit) as stopped:
+            stage.main(words)
+        last = capsys.readouterr().err.strip().splitlines()[-1]
+        assert stopped.value.code == 2 and str(tmp_path / "none") in last and said in last
+        file.parent.mkdir(exist_ok=True)
+        for part in sets.PARTS:
+            file.with_name(f"{part}.npz").write_bytes(b"PK damaged")
 
 
 def test_hours_of_several_machines_are_added_and_of_one_replaced(tmp_path):
